@@ -1,0 +1,66 @@
+# Every command here needs only make and Python 3.11+ on the machine: `.venv` is made by the first one that runs.
+# Set-up words go to stderr, so that stdout is the command's own.
+SHELL       := /bin/sh
+PYTHON      ?= python3
+JOBS        ?= 2
+VENV        := .venv/bin
+PYTEST      := $(VENV)/python -m pytest
+PYTEST_ARGS ?=
+COMPILE     := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
+
+MAKEFLAGS     += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo-json up test test-system journey check format lock sabotage bench clean
+.NOTPARALLEL:
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+setup: ## make .venv from the lock; under a second when nothing changed
+	@$(PYTHON) scripts/setup_venv.py
+
+run: setup ## play the demo (real orders, click to doorstep and back) and leave everything up
+	@$(VENV)/doorstep demo --keep
+
+demo-json: setup ## play the demo and print one JSON object, nothing else, on stdout
+	@$(VENV)/doorstep demo --json
+
+up: setup ## start an empty Doorstep: PostgreSQL, server and worker
+	@$(VENV)/doorstep up
+
+# A system PostgreSQL goes first, so that the last lines are the summary of the whole suite.
+test: setup test-system ## all tests; journey and races also on a system PostgreSQL 15+ when there is one
+	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests
+
+test-system: setup
+	@$(VENV)/python scripts/test_on_system_postgres.py -n $(JOBS) $(PYTEST_ARGS)
+
+journey: setup ## only the journey, one file a step
+	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests/journey
+
+check: setup ## what CI runs: format, lint, types, imports, style, all tests
+	@echo "format"  && $(VENV)/ruff format --check --quiet .
+	@echo "lint"    && $(VENV)/ruff check --quiet .
+	@echo "types"   && $(VENV)/mypy --strict --no-error-summary src tests scripts
+	@echo "imports" && $(VENV)/lint-imports --no-cache >.lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }
+	@echo "style"   && $(PYTEST) -q --noconftest tests/style
+	@$(MAKE) test
+
+format: setup ## rewrite the code in the house format
+	@$(VENV)/ruff format --quiet . && $(VENV)/ruff check --fix --quiet .
+
+lock: ## resolve the dependencies anew (needs uv)
+	@$(COMPILE) pyproject.toml -o requirements.lock
+	@$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+accept-%: setup ## measure every line of "Done when" of a step: make accept-1
+	@$(VENV)/python -m tests.accept $*
+
+sabotage: setup ## take the safeguards away one by one; a named test must fail each time
+	@$(VENV)/python -m tests.sabotage
+
+bench: setup ## the benchmarks, printed as ratios
+	@$(VENV)/python -m bench
+
+clean: ## remove caches and .venv; never a data folder
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .lint-imports.log build dist

@@ -1,0 +1,1 @@
+"""Carriers: who buys labels and reports where a parcel is."""

@@ -1,0 +1,1 @@
+"""Messages: who carries e-mail and text messages."""

@@ -1,0 +1,1 @@
+"""Payments: who holds, takes and gives back money."""

@@ -1,0 +1,24 @@
+"""Read products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from doorstep.catalog import store
+from doorstep.catalog.model import Product
+from doorstep.db import Tx
+
+
+async def load(tx: Tx, skus: Sequence[str]) -> dict[str, Product]:
+    """The products of these SKUs, in one statement. A SKU that does not exist is missing; inactive ones are there."""
+    return {product.sku: product for product in await store.by_sku(tx, skus)}
+
+
+async def by_id(tx: Tx, sku_ids: Iterable[int]) -> dict[int, Product]:
+    """The products of these numbers, in one statement."""
+    return {product.sku_id: product for product in await store.by_id(tx, list(sku_ids))}
+
+
+async def page(tx: Tx, *, after: int = 0, limit: int) -> list[Product]:
+    """The next `limit` products in the order in which they were created; `after` is the last `sku_id` seen."""
+    return await store.page(tx, after, limit)

@@ -1,0 +1,19 @@
+-- What is sold. Products are switched off, never deleted: orders and movements point at them.
+CREATE TABLE products (
+    sku_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sku text NOT NULL UNIQUE CHECK (length(sku) BETWEEN 1 AND 100),
+    title text NOT NULL CHECK (length(title) BETWEEN 1 AND 300),
+    active boolean NOT NULL DEFAULT true,
+    weight_g integer NOT NULL CHECK (weight_g BETWEEN 0 AND 2000000),
+    length_mm integer NOT NULL CHECK (length_mm BETWEEN 0 AND 20000),
+    width_mm integer NOT NULL CHECK (width_mm BETWEEN 0 AND 20000),
+    height_mm integer NOT NULL CHECK (height_mm BETWEEN 0 AND 20000),
+    -- Handling classes (fragile, hazmat, oversize, cold): each must be a capability of the location that serves it.
+    handling text[] NOT NULL DEFAULT '{}'
+        CHECK (handling <@ ARRAY['fragile', 'hazmat', 'oversize', 'cold']),
+    gift_wrap boolean NOT NULL DEFAULT true,
+    -- Typed fields a customer may have printed: [{"name", "label", "max_length", "required", "pattern"}]; empty = not offered.
+    personalization jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(personalization) = 'array'),
+    return_days integer NOT NULL DEFAULT 30 CHECK (return_days BETWEEN 0 AND 730),
+    updated_at timestamptz NOT NULL DEFAULT now()
+);

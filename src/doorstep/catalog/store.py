@@ -1,0 +1,45 @@
+"""The only file that runs the catalog's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from doorstep.catalog.model import Product, ProductData
+from doorstep.db import Tx, statements
+
+SQL = statements(__package__)
+
+
+async def put(tx: Tx, products: Sequence[ProductData], now: datetime) -> tuple[int, int]:
+    """Write products by their SKU; returns how many were new and how many changed."""
+    row = await tx.fetchrow(SQL.put_products, [_data(product) for product in products], now)
+    assert row is not None
+    return row["created"], row["changed"]
+
+
+async def by_sku(tx: Tx, skus: Sequence[str]) -> list[Product]:
+    """The products of these SKUs that exist."""
+    return [_product(row) for row in await tx.fetch(SQL.by_sku, list(skus))]
+
+
+async def by_id(tx: Tx, sku_ids: Sequence[int]) -> list[Product]:
+    """The products of these numbers."""
+    return [_product(row) for row in await tx.fetch(SQL.by_id, list(sku_ids))]
+
+
+async def page(tx: Tx, after: int, limit: int) -> list[Product]:
+    """Products in the order of their numbers, those after `after`."""
+    return [_product(row) for row in await tx.fetch(SQL.page, after, limit)]
+
+
+def _data(product: ProductData) -> dict[str, Any]:
+    """The product without its number, should it have one."""
+    return {field: getattr(product, field) for field in ProductData.__struct_fields__}
+
+
+def _product(row: Any) -> Product:
+    return msgspec.convert(dict(row), Product)

@@ -1,0 +1,9 @@
+"""The one engine: pools, transactions, named SQL, migrations, and PostgreSQL itself when none is given.
+
+Invariant: a transaction touches one brand's schema and is committed only here.
+"""
+
+from doorstep.db.pool import Brand, Database, Tx
+from doorstep.db.sql import Statements, statements
+
+__all__ = ["Brand", "Database", "Statements", "Tx", "statements"]

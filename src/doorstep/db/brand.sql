@@ -1,0 +1,25 @@
+-- The brand's clock: one row, so that every process agrees what time it is, also when a rehearsal runs fast.
+CREATE TABLE clock (
+    -- This prevents two clocks.
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    wall_from timestamptz NOT NULL,
+    clock_from timestamptz NOT NULL,
+    rate double precision NOT NULL DEFAULT 1 CHECK (rate >= 0)
+);
+INSERT INTO clock (wall_from, clock_from, rate) VALUES ('2000-01-01Z', '2000-01-01Z', 1);
+
+CREATE FUNCTION clock_now() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+    SELECT clock_from + (clock_timestamp() - wall_from) * rate FROM clock
+$$;
+
+-- Answers already given to commands without a natural key; kept as long as a caller may retry, then pruned.
+CREATE TABLE commands (
+    -- This prevents a retried command from acting twice.
+    key text PRIMARY KEY CHECK (length(key) BETWEEN 1 AND 200),
+    route text NOT NULL,
+    body_hash bytea NOT NULL,
+    status smallint,
+    answer bytea,
+    recorded_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX commands_prune ON commands (recorded_at);

@@ -1,0 +1,46 @@
+"""Services, calendars, cut-offs, transit, dates; and the ledger of what was promised.
+
+Invariants: a date is never before it is possible, and asking later never gives an earlier one; a promise is never
+changed, only followed by its next version, with the cause. Placing writes version 1 (on the order; the ledger's first
+entry is copied from there), `repromise` the later ones; `told_at` says when the customer knew.
+
+For hot paths keep one `PlannerCache` a brand and process: `planner = await cache.get(tx)`, then `planner.promise(...)`.
+"""
+
+from doorstep.delivery.audit import audit
+from doorstep.delivery.calendar import Dated, next_cut_off, promise
+from doorstep.delivery.ledger import mark_told, open_ledger, repromise
+from doorstep.delivery.model import ANYWHERE, Repromised, Service, Transit, TransitDays, Work, WorkTime
+from doorstep.delivery.planner import Planner, PlannerCache, planner
+from doorstep.delivery.put import put_services, put_transit, put_work_times, seed_defaults
+from doorstep.delivery.reads import Promise, current, history, services, transit_table, work_times
+
+__all__ = [
+    "ANYWHERE",
+    "Dated",
+    "Planner",
+    "PlannerCache",
+    "Promise",
+    "Repromised",
+    "Service",
+    "Transit",
+    "TransitDays",
+    "Work",
+    "WorkTime",
+    "audit",
+    "current",
+    "history",
+    "mark_told",
+    "next_cut_off",
+    "open_ledger",
+    "planner",
+    "promise",
+    "put_services",
+    "put_transit",
+    "put_work_times",
+    "repromise",
+    "seed_defaults",
+    "services",
+    "transit_table",
+    "work_times",
+]

@@ -1,0 +1,96 @@
+"""The only file that runs delivery's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from doorstep.db import Tx, statements
+from doorstep.delivery.model import Service, TransitDays, Waiting, WorkTime
+
+SQL = statements(__package__)
+
+
+async def services(tx: Tx) -> list[Service]:
+    """All services in the order in which they are offered."""
+    return [Service(**row) for row in await tx.fetch(SQL.services)]
+
+
+async def transit(tx: Tx) -> list[TransitDays]:
+    """The whole transit table."""
+    return [TransitDays(**row) for row in await tx.fetch(SQL.transit)]
+
+
+async def work_times(tx: Tx) -> list[WorkTime]:
+    """How long work takes."""
+    return [WorkTime(**row) for row in await tx.fetch(SQL.work_times)]
+
+
+async def put_services(tx: Tx, rows: Sequence[Service]) -> None:
+    """Create or replace services."""
+    await tx.execute(SQL.put_services, list(rows))
+
+
+async def replace_transit(tx: Tx, codes: Sequence[str], rows: Sequence[TransitDays]) -> None:
+    """Put these rows in the place of all rows of these services, whose rows are held until the transaction ends."""
+    await tx.execute(SQL.lock_services, list(codes))
+    await tx.execute(SQL.forget_transit, list(codes))
+    await tx.execute(
+        SQL.put_transit,
+        [row.service for row in rows],
+        [row.country for row in rows],
+        [row.postcode_prefix for row in rows],
+        [row.days for row in rows],
+    )
+
+
+async def put_work_times(tx: Tx, rows: Sequence[WorkTime]) -> None:
+    """Create or replace work times."""
+    rows = sorted(rows, key=lambda row: row.work)
+    await tx.execute(
+        SQL.put_work_times,
+        [row.work for row in rows],
+        [row.days for row in rows],
+        [row.fee_minor for row in rows],
+    )
+
+
+async def open_ledger(tx: Tx, order_ids: Sequence[UUID]) -> None:
+    """Write version 1 of every line of these orders, where it is not written yet."""
+    await tx.execute(SQL.open_ledger, list(order_ids))
+
+
+async def current(tx: Tx, order_ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """The latest entry of every line."""
+    return [dict(row) for row in await tx.fetch(SQL.current, list(order_ids))]
+
+
+async def history(tx: Tx, order_id: UUID) -> list[dict[str, Any]]:
+    """All entries of an order."""
+    return [dict(row) for row in await tx.fetch(SQL.history, order_id)]
+
+
+async def waiting(tx: Tx, lines: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], Waiting]:
+    """What the next dates of these lines depend on."""
+    rows = await tx.fetch(SQL.waiting, [order_id for order_id, _ in lines], [line_no for _, line_no in lines])
+    return {(row["order_id"], row["line_no"]): msgspec.convert(dict(row), Waiting) for row in rows}
+
+
+async def next_promises(tx: Tx, rows: Sequence[tuple[object, ...]]) -> None:
+    """Append entries: (order_id, line_no, version, service, promised_from, promised_by, cause, made_at)."""
+    if rows:
+        await tx.execute(SQL.next_promises, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def mark_told(tx: Tx, order_id: UUID, version: int, now: datetime) -> None:
+    """Note when the customer was told of a version; the first time counts."""
+    await tx.execute(SQL.mark_told, order_id, version, now)
+
+
+async def examples(tx: Tx, statement: str) -> list[str]:
+    """What an audit statement finds."""
+    return [row["example"] for row in await tx.fetch(statement)]

@@ -1,0 +1,38 @@
+"""Stock: what is where, who claims it, and every movement of it. The no-oversell core.
+
+Invariants, held by the database: `reserved` is never below zero nor above what may be sold; a claim never gives back
+more than it took; on_hand, damaged and quality_control are the sums of the movements; `reserved` is the sum of open
+reservations. Locks are taken by (sku_id, location_id), after the rows of the orders.
+"""
+
+from doorstep.inventory.audit import audit
+from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
+from doorstep.inventory.locations import PutLocation, locations, put_locations
+from doorstep.inventory.model import Claim, Disposition, Location, Received, Restock
+from doorstep.inventory.move import claims_of, correct_shelf, release, restock, ship
+from doorstep.inventory.receive import count, expect, expected, receive
+
+__all__ = [
+    "Claim",
+    "ClaimRefused",
+    "Disposition",
+    "Location",
+    "PutLocation",
+    "Received",
+    "Restock",
+    "audit",
+    "claim",
+    "claims_of",
+    "correct_shelf",
+    "count",
+    "expect",
+    "expected",
+    "locations",
+    "lock_stock",
+    "put_locations",
+    "read_stock",
+    "receive",
+    "release",
+    "restock",
+    "ship",
+]

@@ -1,0 +1,61 @@
+"""Stock, claims and locations as types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+
+from doorstep.journal import Event
+
+Disposition = Literal["restock", "refurbish", "damaged", "scrap", "return_to_vendor"]
+
+
+class Location(msgspec.Struct, frozen=True, kw_only=True):
+    """Where goods are and work is done. `capabilities`: personalize, gift_wrap, fragile, hazmat, oversize, cold,
+    returns.
+    """
+
+    location_id: int
+    code: str
+    name: str
+    kind: str
+    enabled: bool
+    priority: int
+    country: str
+    postcode: str
+    city: str
+    street: str
+    latitude: float
+    longitude: float
+    timezone: str
+    capabilities: frozenset[str]
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of an order line at a location. `quantity` in whole sellable units."""
+
+    order_id: UUID
+    line_no: int
+    sku_id: int
+    location_id: int
+    quantity: int
+
+
+class Restock(msgspec.Struct, frozen=True, kw_only=True):
+    """Units that came back, and what becomes of them."""
+
+    sku_id: int
+    location_id: int
+    quantity: int
+    disposition: Disposition
+
+
+class Received(Event, frozen=True, kw_only=True):
+    """Units may be sold at a location that could not before: goods arrived, came back, or a claim was given up."""
+
+    KIND: ClassVar[str] = "inventory.received"
+    location_id: int
+    sku_ids: Sequence[int]

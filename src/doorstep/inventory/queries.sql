@@ -1,0 +1,168 @@
+-- name: read_stock
+SELECT s.sku_id, s.location_id,
+    s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit AS available
+FROM stock s WHERE s.sku_id = ANY($1)
+
+-- name: lock_stock
+SELECT s.sku_id, s.location_id,
+    s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit AS available
+FROM stock s JOIN unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+    ON s.sku_id = k.sku_id AND s.location_id = k.location_id
+ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s
+
+-- name: lock_stock_of_skus
+SELECT s.sku_id, s.location_id,
+    s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit AS available
+FROM stock s WHERE s.sku_id = ANY($1) ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE
+
+-- name: claim
+-- The guard: what is not there is not claimed, safety stock included. The caller compares the count.
+WITH wanted AS (
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[])
+        AS w (order_id, line_no, sku_id, location_id, quantity)
+), taken AS (
+    INSERT INTO reservations AS r (order_id, line_no, sku_id, location_id, claimed, open)
+    SELECT order_id, line_no, sku_id, location_id, quantity, quantity FROM wanted
+    ON CONFLICT (order_id, line_no, location_id)
+        DO UPDATE SET claimed = r.claimed + excluded.claimed, open = r.open + excluded.open
+), sums AS (
+    SELECT sku_id, location_id, sum(quantity) AS quantity FROM wanted GROUP BY sku_id, location_id
+)
+UPDATE stock s SET reserved = s.reserved + sums.quantity FROM sums
+WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
+    AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit >= sums.quantity
+
+-- name: claim_first
+-- The same for orders this transaction has just made: a plain INSERT, for ON CONFLICT writes a record more for each row.
+WITH wanted AS (
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[])
+        AS w (order_id, line_no, sku_id, location_id, quantity)
+), taken AS (
+    INSERT INTO reservations (order_id, line_no, sku_id, location_id, claimed, open)
+    SELECT order_id, line_no, sku_id, location_id, quantity, quantity FROM wanted
+), sums AS (
+    SELECT sku_id, location_id, sum(quantity) AS quantity FROM wanted GROUP BY sku_id, location_id
+)
+UPDATE stock s SET reserved = s.reserved + sums.quantity FROM sums
+WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
+    AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit >= sums.quantity
+
+-- name: give_back
+-- Lowers claims and counters and writes the movement, together. $8: what a unit takes off on_hand (1: it leaves the house).
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[])
+        AS g (order_id, line_no, sku_id, location_id, quantity)
+), lowered AS (
+    UPDATE reservations r SET open = r.open - g.quantity FROM given g
+    WHERE r.order_id = g.order_id AND r.line_no = g.line_no AND r.location_id = g.location_id AND r.open >= g.quantity
+    RETURNING r.order_id
+), sums AS (
+    SELECT sku_id, location_id, sum(quantity) AS quantity FROM given GROUP BY sku_id, location_id
+), counters AS (
+    UPDATE stock s SET reserved = s.reserved - sums.quantity, on_hand = s.on_hand - $8 * sums.quantity FROM sums
+    WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
+    RETURNING s.sku_id
+), told AS (
+    INSERT INTO stock_movements
+        (sku_id, location_id, kind, on_hand_delta, reserved_delta, reason, reference, actor, occurred_at)
+    SELECT sku_id, location_id, $6, -$8 * quantity, -quantity, $7, $9, $10, $11 FROM sums
+)
+SELECT (SELECT count(*) FROM lowered) AS claims, (SELECT count(*) FROM counters) AS counters,
+    (SELECT count(*) FROM sums) AS keys
+
+-- name: claims_of
+SELECT order_id, line_no, sku_id, location_id, open AS quantity FROM reservations
+WHERE order_id = ANY($1) AND open > 0 ORDER BY order_id, line_no, location_id
+
+-- name: make_stock_rows
+INSERT INTO stock (sku_id, location_id)
+SELECT DISTINCT * FROM unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+ORDER BY 1, 2 ON CONFLICT DO NOTHING
+
+-- name: add_stock
+-- What was told before under this reference is left out, so that a note sent twice counts once.
+WITH told AS (
+    INSERT INTO stock_movements (sku_id, location_id, kind, on_hand_delta, damaged_delta, quality_control_delta,
+        reason, reference, actor, occurred_at)
+    SELECT a.*, $7, $8, $9, $10
+    FROM unnest($1::integer[], $2::integer[], $3::text[], $4::integer[], $5::integer[], $6::integer[])
+        AS a (sku_id, location_id, kind, on_hand_delta, damaged_delta, quality_control_delta)
+    ON CONFLICT DO NOTHING
+    RETURNING sku_id, location_id, on_hand_delta, damaged_delta, quality_control_delta
+)
+UPDATE stock s SET on_hand = s.on_hand + t.on_hand_delta, damaged = s.damaged + t.damaged_delta,
+    quality_control = s.quality_control + t.quality_control_delta
+FROM (SELECT sku_id, location_id, sum(on_hand_delta) AS on_hand_delta, sum(damaged_delta) AS damaged_delta,
+        sum(quality_control_delta) AS quality_control_delta FROM told GROUP BY sku_id, location_id) t
+WHERE s.sku_id = t.sku_id AND s.location_id = t.location_id
+RETURNING s.sku_id, s.location_id
+
+-- name: counted_before
+SELECT DISTINCT sku_id FROM stock_movements
+WHERE kind = 'counted' AND reference = $1 AND location_id = $2 AND sku_id = ANY($3)
+
+-- name: stock_for_count
+SELECT sku_id, on_hand, reserved, damaged, quality_control, oversell_limit FROM stock
+WHERE location_id = $1 AND sku_id = ANY($2) ORDER BY sku_id, location_id FOR NO KEY UPDATE
+
+-- name: add_incoming
+INSERT INTO incoming (incoming_id, reference, sku_id, location_id, quantity, expected_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::timestamptz[])
+ON CONFLICT (reference, sku_id, location_id) DO UPDATE SET quantity = excluded.quantity, expected_at = excluded.expected_at
+    WHERE incoming.received_at IS NULL
+
+-- name: arrive
+UPDATE incoming SET received_at = $4
+WHERE reference = $1 AND location_id = $2 AND sku_id = ANY($3) AND received_at IS NULL
+
+-- name: expected
+SELECT sku_id, min(expected_at) AS expected_at FROM incoming
+WHERE sku_id = ANY($1) AND received_at IS NULL GROUP BY sku_id
+
+-- name: locations
+SELECT * FROM locations ORDER BY location_id
+
+-- name: put_location
+INSERT INTO locations (code, name, kind, enabled, priority, country, postcode, city, street, latitude, longitude, timezone, capabilities)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, enabled = excluded.enabled,
+    priority = excluded.priority, country = excluded.country, postcode = excluded.postcode, city = excluded.city,
+    street = excluded.street, latitude = excluded.latitude, longitude = excluded.longitude,
+    timezone = excluded.timezone, capabilities = excluded.capabilities
+RETURNING location_id
+
+-- name: list_stock
+SELECT p.sku, l.code AS location, s.on_hand, s.reserved, s.safety_stock, s.damaged, s.quality_control, s.oversell_limit,
+    s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock AS available
+FROM stock s JOIN products p USING (sku_id) JOIN locations l USING (location_id)
+WHERE (cardinality($1::text[]) = 0 OR p.sku = ANY($1)) AND ($2::text IS NULL OR l.code = $2) AND (p.sku, l.code) > ($3, $4)
+ORDER BY p.sku, l.code LIMIT $5
+
+-- name: list_movements
+SELECT m.movement_id, p.sku, l.code AS location, m.kind, m.on_hand_delta, m.reserved_delta, m.damaged_delta,
+    m.quality_control_delta, m.reason, m.reference, m.actor, m.occurred_at
+FROM stock_movements m JOIN products p USING (sku_id) JOIN locations l USING (location_id)
+WHERE p.sku = $1 AND ($2::text IS NULL OR l.code = $2) AND m.movement_id > $3 ORDER BY m.movement_id LIMIT $4
+
+-- name: audit_on_hand
+SELECT s.sku_id, s.location_id, s.on_hand, s.damaged, s.quality_control, coalesce(m.on_hand, 0) AS ledger
+FROM stock s LEFT JOIN (
+    SELECT sku_id, location_id, sum(on_hand_delta) AS on_hand, sum(damaged_delta) AS damaged,
+        sum(quality_control_delta) AS quality_control FROM stock_movements GROUP BY sku_id, location_id) m
+    USING (sku_id, location_id)
+WHERE (s.on_hand, s.damaged, s.quality_control)
+    IS DISTINCT FROM (coalesce(m.on_hand, 0), coalesce(m.damaged, 0), coalesce(m.quality_control, 0))
+
+-- name: audit_reserved
+SELECT s.sku_id, s.location_id, s.reserved, coalesce(r.open, 0) AS open,
+    coalesce(r.claimed, 0) + coalesce(m.reserved, 0) AS ledger
+FROM stock s
+LEFT JOIN (SELECT sku_id, location_id, sum(open) AS open, sum(claimed) AS claimed FROM reservations
+    GROUP BY sku_id, location_id) r USING (sku_id, location_id)
+LEFT JOIN (SELECT sku_id, location_id, sum(reserved_delta) AS reserved FROM stock_movements
+    GROUP BY sku_id, location_id) m USING (sku_id, location_id)
+WHERE s.reserved <> coalesce(r.open, 0) OR s.reserved <> coalesce(r.claimed, 0) + coalesce(m.reserved, 0)
+
+-- name: audit_oversold
+SELECT count(*) AS keys, coalesce(sum(reserved - (on_hand - damaged - quality_control + oversell_limit)), 0) AS units
+FROM stock WHERE reserved > on_hand - damaged - quality_control + oversell_limit

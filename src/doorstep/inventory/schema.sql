@@ -1,0 +1,85 @@
+-- Where goods are and where work is done.
+CREATE TABLE locations (
+    location_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    code text NOT NULL UNIQUE CHECK (code ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$'),
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    kind text NOT NULL CHECK (kind IN ('warehouse', 'store', 'workshop', 'vendor')),
+    enabled boolean NOT NULL DEFAULT true,
+    priority smallint NOT NULL DEFAULT 100,
+    country text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
+    postcode text NOT NULL,
+    city text NOT NULL,
+    street text NOT NULL,
+    latitude double precision NOT NULL CHECK (latitude BETWEEN -90 AND 90),
+    longitude double precision NOT NULL CHECK (longitude BETWEEN -180 AND 180),
+    timezone text NOT NULL,
+    -- What can be done here: personalize, gift_wrap, fragile, hazmat, oversize, cold, returns.
+    capabilities text[] NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE stock (
+    sku_id integer NOT NULL REFERENCES products,
+    location_id integer NOT NULL REFERENCES locations,
+    on_hand integer NOT NULL DEFAULT 0 CHECK (on_hand BETWEEN 0 AND 1000000000),
+    reserved integer NOT NULL DEFAULT 0,
+    safety_stock integer NOT NULL DEFAULT 0 CHECK (safety_stock BETWEEN 0 AND 1000000000),
+    damaged integer NOT NULL DEFAULT 0 CHECK (damaged >= 0),
+    quality_control integer NOT NULL DEFAULT 0 CHECK (quality_control >= 0),
+    oversell_limit integer NOT NULL DEFAULT 0 CHECK (oversell_limit BETWEEN 0 AND 1000000000),
+    PRIMARY KEY (sku_id, location_id),
+    -- This prevents selling a unit twice, whatever the code above it does.
+    CONSTRAINT stock_not_oversold CHECK (reserved BETWEEN 0 AND on_hand - damaged - quality_control + oversell_limit)
+) WITH (fillfactor = 80);
+
+-- A claim of an order line on a location's units; `claimed` is all it ever took there, `open` what it still holds.
+-- Together with the movements these rows are the ledger of stock.reserved.
+CREATE TABLE reservations (
+    order_id uuid NOT NULL,
+    line_no smallint NOT NULL,
+    sku_id integer NOT NULL,
+    location_id integer NOT NULL,
+    claimed integer NOT NULL CHECK (claimed > 0),
+    open integer NOT NULL,
+    -- This prevents a claim from giving back more than it took.
+    CONSTRAINT reservations_within_claim CHECK (open BETWEEN 0 AND claimed),
+    -- This prevents a retried claim from standing twice.
+    PRIMARY KEY (order_id, line_no, location_id)
+);
+-- Who claims these units: read when a count falls below the claims.
+CREATE INDEX reservations_open ON reservations (sku_id, location_id) WHERE open > 0;
+
+-- Every change of a counter, append-only. Claims are the exception: the reservation row itself records them.
+CREATE TABLE stock_movements (
+    movement_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    sku_id integer NOT NULL,
+    location_id integer NOT NULL,
+    kind text NOT NULL CHECK (kind IN
+        ('received', 'counted', 'adjusted', 'released', 'moved', 'shipped', 'returned', 'transferred')),
+    on_hand_delta integer NOT NULL DEFAULT 0,
+    reserved_delta integer NOT NULL DEFAULT 0,
+    damaged_delta integer NOT NULL DEFAULT 0,
+    quality_control_delta integer NOT NULL DEFAULT 0,
+    reason text NOT NULL,
+    reference text NOT NULL,
+    actor text NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX stock_movements_key ON stock_movements (sku_id, location_id, movement_id);
+-- This prevents a delivery note, a count or a feed line sent twice from counting twice.
+CREATE UNIQUE INDEX stock_movements_once ON stock_movements (kind, reference, sku_id, location_id)
+    WHERE kind IN ('received', 'counted', 'adjusted', 'returned');
+
+-- Dated supply on its way.
+CREATE TABLE incoming (
+    incoming_id uuid PRIMARY KEY,
+    reference text NOT NULL,
+    sku_id integer NOT NULL REFERENCES products,
+    location_id integer NOT NULL REFERENCES locations,
+    quantity integer NOT NULL CHECK (quantity > 0),
+    expected_at timestamptz NOT NULL,
+    received_at timestamptz,
+    -- This prevents the same purchase order line from being expected twice.
+    UNIQUE (reference, sku_id, location_id)
+);
+CREATE INDEX incoming_open ON incoming (sku_id, location_id, expected_at) WHERE received_at IS NULL;

@@ -1,0 +1,21 @@
+"""Work with the outside, or for later; and the exceptions a person must see.
+
+Invariants: an intent has one job; a job's result is committed together with its end, and only by the holder of its
+lease; what fails too often stops (poisoned) and becomes an exception.
+"""
+
+from doorstep.jobs.exceptions import open_exception, resolve_exception
+from doorstep.jobs.model import Job, Kind, Work, does
+from doorstep.jobs.run import Runner, enqueue, reawaken
+
+__all__ = [
+    "Job",
+    "Kind",
+    "Runner",
+    "Work",
+    "does",
+    "enqueue",
+    "open_exception",
+    "reawaken",
+    "resolve_exception",
+]

@@ -1,0 +1,71 @@
+-- name: enqueue
+INSERT INTO jobs (job_id, kind, subject, lane, due_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::timestamptz[])
+ON CONFLICT ON CONSTRAINT jobs_one_per_intent DO NOTHING
+
+-- name: reawaken
+UPDATE jobs SET state = 'waiting', attempts = 0, retry_at = '-infinity', due_at = $3, lease = NULL, leased_until = NULL, done_at = NULL
+WHERE kind = $1 AND subject = $2 AND state <> 'waiting'
+
+-- name: claim
+UPDATE jobs SET lease = $1, leased_until = clock_timestamp() + $2, attempts = attempts + 1
+WHERE job_id IN (
+    SELECT job_id FROM jobs
+    WHERE state = 'waiting' AND due_at <= $5 AND kind = ANY($4)
+        AND retry_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until < clock_timestamp())
+    ORDER BY lane, due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING job_id, kind, subject, lane, attempts, lease
+
+-- name: renew
+UPDATE jobs SET leased_until = clock_timestamp() + $2 WHERE lease = $1 AND state = 'waiting' AND leased_until IS NOT NULL
+
+-- name: finish
+UPDATE jobs SET state = 'done', done_at = clock_timestamp(), leased_until = NULL, last_error = NULL
+WHERE job_id = $1 AND lease = $2 AND state = 'waiting'
+
+-- name: postpone
+UPDATE jobs SET due_at = $3, lease = NULL, leased_until = NULL, attempts = attempts - 1
+WHERE job_id = $1 AND lease = $2 AND state = 'waiting'
+
+-- name: wait_for_adapter
+UPDATE jobs SET retry_at = clock_timestamp() + $3::interval, lease = NULL, leased_until = NULL, attempts = attempts - 1,
+    last_error = $4
+WHERE job_id = $1 AND lease = $2 AND state = 'waiting'
+
+-- name: fail
+UPDATE jobs SET retry_at = clock_timestamp() + $3, lease = NULL, leased_until = NULL, last_error = $4
+WHERE job_id = $1 AND lease = $2 AND state = 'waiting'
+
+-- name: poison
+UPDATE jobs SET state = 'poisoned', lease = NULL, leased_until = NULL, last_error = $3
+WHERE job_id = $1 AND lease = $2 AND state = 'waiting'
+
+-- name: prune
+DELETE FROM jobs WHERE state = 'done' AND done_at < clock_timestamp() - $1::interval
+
+-- name: backlog
+SELECT count(*) FILTER (WHERE due_at <= $1) AS due, count(*) AS waiting, min(due_at) AS next_due_at,
+    count(*) FILTER (WHERE due_at <= $1 AND retry_at > clock_timestamp()) AS backing_off
+FROM jobs WHERE state = 'waiting'
+
+-- name: open_exception
+INSERT INTO exceptions (exception_id, kind, subject, order_id, priority, owner, next_action, due_at, detail, opened_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+ON CONFLICT (kind, subject) WHERE resolved_at IS NULL DO NOTHING
+
+-- name: resolve_exception
+UPDATE exceptions SET resolved_at = $5, resolved_by = $3, resolution = $4
+WHERE kind = $1 AND subject = $2 AND resolved_at IS NULL
+
+-- name: resolve_exception_by_id
+UPDATE exceptions SET resolved_at = $4, resolved_by = $2, resolution = $3
+WHERE exception_id = $1 AND resolved_at IS NULL
+RETURNING *
+
+-- name: exception
+SELECT * FROM exceptions WHERE exception_id = $1
+
+-- name: open_exceptions
+SELECT * FROM exceptions
+WHERE resolved_at IS NULL AND (priority, due_at, exception_id) > ($1, $2, $3) AND ($4::text IS NULL OR kind = $4)
+ORDER BY priority, due_at, exception_id LIMIT $5

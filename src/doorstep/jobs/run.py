@@ -1,0 +1,156 @@
+"""Doing jobs: claim under a lease, call out, commit the result with the job's end; back off, and give up in the
+open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from doorstep.db import Brand, Tx
+from doorstep.db.pool import GONE, clock_now, wake
+from doorstep.jobs.exceptions import open_exception
+from doorstep.jobs.model import SQL, Job, Kind, LeaseLost, NoAdapter, Work, as_job
+from doorstep.kit.errors import Unavailable
+from doorstep.kit.ids import new_id
+from doorstep.kit.limits import (
+    ADAPTER_WAIT,
+    JOB_ATTEMPTS,
+    JOB_BACKOFF,
+    JOB_BACKOFF_MAX,
+    JOB_LEASE,
+    JOBS_PER_CLAIM,
+    KEEP_DONE_JOBS,
+)
+from doorstep.kit.outcomes import Retry, Unknown
+
+log = structlog.get_logger()
+
+
+async def enqueue(tx: Tx, kind: str, subjects: Sequence[UUID], *, due_at: datetime, lanes: Sequence[int] = ()) -> None:
+    """One job per intent, due at a time of the brand's clock. An intent that has its job already gets no second one."""
+    if subjects:
+        count = len(subjects)
+        await tx.execute(
+            SQL.enqueue,
+            [new_id() for _ in subjects],
+            [kind] * count,
+            list(subjects),
+            list(lanes) or [1] * count,
+            [due_at] * count,
+        )
+        await wake(tx)
+
+
+async def reawaken(tx: Tx, kind: str, subject: UUID, *, due_at: datetime) -> bool:
+    """Make a done or poisoned job wait again, e.g. when a person says retry. False when there is none."""
+    done: str = await tx.execute(SQL.reawaken, kind, subject, due_at)
+    return done == "UPDATE 1"
+
+
+class Runner:
+    """Does a brand's jobs. Several may run at once, in as many processes as one likes."""
+
+    def __init__(self, brand: Brand, kinds: Sequence[Kind], ports: Mapping[str, object]) -> None:
+        self._brand = brand
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._ports = ports
+
+    async def run_once(self, *, limit: int = JOBS_PER_CLAIM) -> int:
+        """Claim what is due, express first, do it side by side, and return how many were claimed."""
+        lease = new_id()
+        async with self._brand.transaction() as tx:
+            rows = await tx.fetch(SQL.claim, lease, JOB_LEASE, limit, list(self._kinds), await clock_now(tx))
+        if rows:
+            renewing = asyncio.create_task(self._renew(lease))
+            try:
+                await asyncio.gather(*(self._do(as_job(row)) for row in rows))
+            finally:
+                renewing.cancel()
+        return len(rows)
+
+    async def _renew(self, lease: UUID) -> None:
+        """Keep the lease while its jobs are in hand. So it can be short, and what a dead process had waits briefly."""
+        while True:
+            await asyncio.sleep(JOB_LEASE.total_seconds() / 3)
+            with contextlib.suppress(*GONE, Unavailable):  # who cannot reach the database loses the lease, rightly
+                async with self._brand.transaction() as tx:
+                    await tx.execute(SQL.renew, lease, JOB_LEASE)
+
+    async def prune(self) -> None:
+        """Forget jobs done long ago."""
+        async with self._brand.transaction() as tx:
+            await tx.execute(SQL.prune, KEEP_DONE_JOBS)
+
+    async def backlog(self) -> dict[str, object]:
+        """How much waits, how much of it is due, and when the next is."""
+        async with self._brand.reading() as connection:
+            row = await connection.fetchrow(SQL.backlog, await clock_now(connection))
+            assert row is not None
+            return dict(row)
+
+    async def _do(self, job: Job) -> None:
+        work = Work(self._brand, job, self._ports)
+        try:
+            await self._kinds[job.kind].handler(work)
+            if not work.ended:
+                raise RuntimeError(f"the handler of {job.kind} neither finished nor postponed its job")
+        except LeaseLost:
+            log.warning("lease_lost", kind=job.kind)
+        except GONE as error:
+            log.warning("job_interrupted", kind=job.kind, error=repr(error))  # the lease runs out, then it comes again
+        except NoAdapter as error:
+            await self._wait_for_adapter(job, str(error))
+        except (Retry, Unknown) as error:
+            await self._fail(job, error, getattr(error, "after", timedelta()))
+        except Exception as error:  # whatever a handler does wrong must not take the others down
+            log.exception("job_failed", kind=job.kind)
+            await self._fail(job, error, timedelta())
+
+    async def _wait_for_adapter(self, job: Job, port: str) -> None:
+        """Nobody to call: the job waits, its attempt does not count, and one exception a port tells a person."""
+        async with self._brand.transaction() as tx:
+            await tx.execute(SQL.wait_for_adapter, job.job_id, job.lease, ADAPTER_WAIT, f"no adapter for {port}")
+            await open_exception(
+                tx,
+                kind="adapter_missing",
+                subject=UUID(bytes=hashlib.sha256(port.encode()).digest()[:16]),
+                order_id=None,
+                owner="operations",
+                next_action=f"Configure an adapter for {port} (docs/operate/settings.md) and restart the worker",
+                detail={"port": port, "job": job.kind},
+                now=await clock_now(tx),
+                priority=0,
+            )
+
+    async def _fail(self, job: Job, error: Exception, after: timedelta) -> None:
+        text = f"{type(error).__name__}: {error}"[:2000]
+        # Jitter, drawn from the lease, so that what failed together does not come back together.
+        jitter = 0.5 + job.lease.int % 1000 / 1000
+        backoff = min(JOB_BACKOFF * 2 ** (job.attempts - 1) * jitter, JOB_BACKOFF_MAX)
+        try:
+            async with self._brand.transaction() as tx:
+                if job.attempts < JOB_ATTEMPTS:
+                    await tx.execute(SQL.fail, job.job_id, job.lease, max(after, backoff), text)
+                elif await tx.execute(SQL.poison, job.job_id, job.lease, text) == "UPDATE 1":
+                    await self._give_up(tx, job, text)
+        except GONE:
+            log.warning("job_interrupted", kind=job.kind)
+
+    async def _give_up(self, tx: Tx, job: Job, error: str) -> None:
+        await open_exception(
+            tx,
+            kind="job_poisoned",
+            subject=job.subject,
+            order_id=None,
+            owner=self._kinds[job.kind].owner,
+            next_action="Find out why, then retry: POST /v1/exceptions/{id}/retry",
+            detail={"job": job.kind, "attempts": job.attempts, "error": error},
+            now=await clock_now(tx),
+        )

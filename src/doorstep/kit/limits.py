@@ -1,0 +1,38 @@
+"""Every limit in one place. A limit is a promise about memory, time or money: raise one only with a measurement."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+LINES_PER_ORDER = 1_000  # the largest real order we know has 675
+LINES_PER_BATCH = 2_000  # placed in one transaction; more gains nothing and makes others wait
+ORDERS_WAITING = 4_000  # queued in one web process before it answers 503
+UNITS_PER_LINE = 1_000_000
+AMOUNT_MINOR = 10**13  # a hundred billion of a currency with cents
+TEXT_SHORT = 200
+TEXT_LONG = 2_000
+BODY_BYTES = 2_000_000
+PAGE_DEFAULT, PAGE_MAX = 50, 200
+CANDIDATE_LOCATIONS = 12
+
+EVENTS_PER_RELAY = 2_000
+EVENTS_PER_REACTION = 200
+EVENTS_SHARED = 5_000  # a reaction further behind is shared by partition among workers; before, one does all of it
+PARTITIONS = 4
+
+JOBS_PER_CLAIM = 64
+JOB_LEASE = timedelta(seconds=15)  # renewed while in hand; what a killed process had in hand waits so long
+JOB_ATTEMPTS = 12
+JOB_BACKOFF = timedelta(milliseconds=200)
+ADAPTER_WAIT = timedelta(minutes=1)
+JOB_BACKOFF_MAX = timedelta(minutes=5)
+KEEP_DONE_JOBS = timedelta(days=30)
+KEEP_COMMANDS = timedelta(days=30)
+
+PAYMENT_RETRY_WINDOW = timedelta(hours=24)
+PAYMENT_DECLINES = 3
+LATE_WARNING = timedelta(hours=6)  # tell this long before the promise breaks, at the latest
+RETURN_REQUEST_LIFE = timedelta(days=21)
+REFUND_WITHIN = timedelta(days=14)
+PARCEL_WEIGHT_G = 30_000  # heavier goods travel in several parcels; most carriers' limit for one
+TRACKING_SILENCE = timedelta(hours=48)  # handed over, and nothing heard for so long: someone must ask

@@ -1,0 +1,75 @@
+"""Orders: what was bought, where each unit of it is, and what stands in the way.
+
+Invariants, held by the database: an order is placed once, whatever is retried; each unit of a line is in exactly one
+bucket; the order as placed is never rewritten, later changes are records of their own. The statuses (status,
+payment_status, fulfillment_status) are derived from the buckets, the holds and the money by one statement, in the
+transaction of each change. Locks: orders first, by id; then what belongs to them; stock last.
+"""
+
+from doorstep.orders.audit import audit
+from doorstep.orders.cancel import cancel
+from doorstep.orders.holds import place_hold, release_hold
+from doorstep.orders.intake import Intake
+from doorstep.orders.model import (
+    BUCKETS,
+    Address,
+    AddressChanged,
+    Allocated,
+    Backordered,
+    Bucket,
+    Canceled,
+    Contact,
+    HoldPlaced,
+    HoldReleased,
+    LineQuantity,
+    LineRow,
+    LineService,
+    Move,
+    OrderRow,
+    Placed,
+    Rerouted,
+)
+from doorstep.orders.payment import await_payment_retry, refresh_payment, release_payment_hold
+from doorstep.orders.requests import PlaceOrder, Preferences
+from doorstep.orders.reroute import allocate_waiting, reroute
+from doorstep.orders.store import addresses, contacts, lines, lock, lock_one, move_units, read, refresh
+
+__all__ = [
+    "BUCKETS",
+    "Address",
+    "AddressChanged",
+    "Allocated",
+    "Backordered",
+    "Bucket",
+    "Canceled",
+    "Contact",
+    "HoldPlaced",
+    "HoldReleased",
+    "Intake",
+    "LineQuantity",
+    "LineRow",
+    "LineService",
+    "Move",
+    "OrderRow",
+    "PlaceOrder",
+    "Placed",
+    "Preferences",
+    "Rerouted",
+    "addresses",
+    "allocate_waiting",
+    "audit",
+    "await_payment_retry",
+    "cancel",
+    "contacts",
+    "lines",
+    "lock",
+    "lock_one",
+    "move_units",
+    "place_hold",
+    "read",
+    "refresh",
+    "refresh_payment",
+    "release_hold",
+    "release_payment_hold",
+    "reroute",
+]

@@ -1,0 +1,168 @@
+"""Cancel lines or parts of them, until picking: stock back at once, money and message by reaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from doorstep import inventory, journal
+from doorstep.db import Tx
+from doorstep.inventory import Claim
+from doorstep.kit.errors import Conflict, Fault, Invalid
+from doorstep.kit.ids import new_id
+from doorstep.orders.model import Bucket, Canceled, CanceledLine, LineQuantity, LineRow, Move, OrderRow
+from doorstep.orders.shortage import close_shortages
+from doorstep.orders.store import SQL, lines, lock_one, move_units
+
+# Where units are taken from first: those that are least far.
+_TAKEN_FROM: tuple[Bucket, ...] = ("shortfall", "backordered", "reserved", "activated")
+
+
+async def cancel(
+    tx: Tx, *, order_id: UUID, wanted: Sequence[LineQuantity] | None, reason: str, actor: str, now: datetime
+) -> Canceled | None:
+    """Cancel units; `wanted` None: all that can still be canceled. Returns the event, or None when there was nothing
+    left.
+
+    Raises NotFound, Invalid (no such line), or Conflict (already picked or beyond) and changes nothing then.
+    """
+    order = await lock_one(tx, order_id)
+    rows = {line.line_no: line for line in (await lines(tx, [order_id]))[order_id]}
+    quantities = _quantities(rows, wanted)
+    if not quantities:
+        return None
+    places = await units_at(tx, order_id)
+    canceled = [
+        taken for line_no, quantity in sorted(quantities.items()) for taken in _take(rows[line_no], quantity, places)
+    ]
+    event = _event(order, rows, canceled, quantities, reason)
+    await move_units(
+        tx,
+        [
+            Move(order_id=order_id, line_no=line.line_no, quantity=line.quantity, source=line.was, target="canceled")
+            for line in canceled
+        ],
+    )
+    await close_shortages(tx, [order_id], now=now)
+    detail = {"lines": [{"line_no": no, "quantity": units} for no, units in sorted(quantities.items())]}
+    await tx.execute(SQL.insert_change, event.change_id, order_id, "cancel", detail, reason, actor, now)
+    await journal.append(tx, [(order_id, event)], actor=actor, now=now)
+    await inventory.release(
+        tx,
+        claims=[
+            Claim(
+                order_id=order_id,
+                line_no=line.line_no,
+                sku_id=rows[line.line_no].sku_id,
+                location_id=line.location_id,
+                quantity=line.quantity,
+            )
+            for line in canceled
+            if line.location_id is not None
+        ],
+        reason="canceled",
+        reference=f"change:{event.change_id.hex}",
+        actor=actor,
+        now=now,
+    )
+    return event
+
+
+class UnitsAt(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a line that a location has claimed and that are not picked yet."""
+
+    line_no: int
+    location_id: int
+    reserved: int
+    activated: int
+
+
+async def units_at(tx: Tx, order_id: UUID) -> list[UnitsAt]:
+    """Where an order's unpicked claims are. The claims are the truth; fulfillment lines may lag behind a cancel."""
+    work = {(row["line_no"], row["location_id"]): row for row in await tx.fetch(SQL.work_on, [order_id])}
+    found = []
+    for claim in await inventory.claims_of(tx, [order_id]):
+        row = work.get((claim.line_no, claim.location_id))
+        unpicked, in_hand = (row["unpicked"], row["in_hand"]) if row else (0, 0)
+        activated = min(unpicked, claim.quantity - in_hand)
+        found.append(
+            UnitsAt(
+                line_no=claim.line_no,
+                location_id=claim.location_id,
+                reserved=claim.quantity - in_hand - activated,
+                activated=activated,
+            )
+        )
+    return found
+
+
+def _quantities(rows: Mapping[int, LineRow], wanted: Sequence[LineQuantity] | None) -> dict[int, int]:
+    """Units to cancel by line; everything wrong with the wish is raised at once."""
+    if wanted is None:
+        left = {no: _cancelable(line) for no, line in rows.items()}
+        return {no: units for no, units in left.items() if units}
+    quantities: dict[int, int] = defaultdict(int)
+    faults = []
+    for place, wish in enumerate(wanted):
+        if wish.line_no not in rows:
+            faults.append(Fault(f"/lines/{place}/line_no", f"The order has no line {wish.line_no}."))
+        quantities[wish.line_no] += wish.quantity
+    if faults:
+        raise Invalid(faults)
+    for line_no, quantity in quantities.items():
+        can = _cancelable(rows[line_no])
+        if quantity > can:
+            raise Conflict(
+                f"Of line {line_no} only {can} can still be canceled: the rest is picked, sent or canceled.",
+                extra={"line_no": line_no, "cancelable": can},
+            )
+    return dict(quantities)
+
+
+def _cancelable(line: LineRow) -> int:
+    return line.shortfall + line.backordered + line.reserved + line.activated
+
+
+def _take(line: LineRow, quantity: int, places: Sequence[UnitsAt]) -> list[CanceledLine]:
+    """Which units: waiting ones first, then claimed, then those being worked on."""
+    taken = []
+    for bucket in _TAKEN_FROM:
+        in_bucket = min(quantity, getattr(line, bucket))
+        quantity -= in_bucket
+        if bucket in ("shortfall", "backordered"):
+            if in_bucket:
+                taken.append(CanceledLine(line_no=line.line_no, quantity=in_bucket, was=bucket, location_id=None))
+            continue
+        for place in places:
+            units = min(in_bucket, getattr(place, bucket)) if place.line_no == line.line_no else 0
+            in_bucket -= units
+            if units:
+                taken.append(
+                    CanceledLine(line_no=line.line_no, quantity=units, was=bucket, location_id=place.location_id)
+                )
+        if in_bucket:
+            raise Conflict(f"Line {line.line_no} is being worked on just now. Try again in a moment.")
+    return taken
+
+
+def _event(
+    order: OrderRow,
+    rows: Mapping[int, LineRow],
+    canceled: Sequence[CanceledLine],
+    units: Mapping[int, int],
+    reason: str,
+) -> Canceled:
+    left = sum(line.ordered - line.canceled - line.returned - line.kept for line in rows.values()) - sum(units.values())
+    shipped_nothing = all(line.kept + line.returned == 0 for line in rows.values())
+    amount = sum(rows[line_no].cancel_value(quantity) for line_no, quantity in units.items())
+    return Canceled(
+        change_id=new_id(),
+        reason=reason,
+        amount_minor=amount + (order.shipping_minor if left == 0 and shipped_nothing else 0),
+        everything=left == 0,
+        lines=canceled,
+    )

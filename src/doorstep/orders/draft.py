@@ -1,0 +1,145 @@
+"""An order before it is written: checked against catalog, channel and delivery, its lines classified. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from doorstep import catalog
+from doorstep.catalog import Product
+from doorstep.kit.errors import Fault, Invalid, Problem
+from doorstep.kit.money import prorate
+from doorstep.orders.classify import Kind, classify
+from doorstep.orders.model import HoldReason, OnShort
+from doorstep.orders.placing import Channel, Placing
+from doorstep.orders.requests import PlaceLine, address_doubt
+from doorstep.routing import Decision, Demand, Network, Request
+
+
+class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A line with its product and kind; `discount_minor` includes its share of the order's discount."""
+
+    line_no: int
+    line: PlaceLine
+    product: Product
+    kind: Kind
+    discount_minor: int
+
+
+class Draft(msgspec.Struct, kw_only=True):
+    """All that is needed to write an order; `decision` comes from routing."""
+
+    placing: Placing
+    channel: Channel
+    lane: int
+    on_short: OnShort
+    lines: list[DraftLine]
+    holds: list[tuple[HoldReason, str]]
+    request: Request
+    decision: Decision | None = None
+
+    @property
+    def decided(self) -> Decision:
+        """The decision, once it is made."""
+        assert self.decision is not None
+        return self.decision
+
+
+def draft(
+    placing: Placing, channels: Mapping[str, Channel], products: Mapping[str, Product], network: Network, now: datetime
+) -> Draft | Problem:
+    """The order, ready to be routed, or everything that is wrong with it."""
+    order = placing.order
+    channel = channels.get(order.channel)
+    faults = _order_faults(placing, channel, network)
+    lines: list[DraftLine] = []
+    discounts = prorate(order.discount_minor, [line.total_minor for line in order.lines])
+    for line_no, (line, discount_minor) in enumerate(zip(order.lines, discounts, strict=True), start=1):
+        product = products.get(line.sku)
+        faults += _line_faults(line, product, f"/lines/{line_no - 1}")
+        if product is not None:
+            lines.append(_line(line_no, line, product, network, line.discount_minor + discount_minor))
+    if faults or channel is None:
+        return Invalid(faults)
+    service = network.planner.services[order.service]
+    return Draft(
+        placing=placing,
+        channel=channel,
+        lane=service.lane,
+        on_short=order.on_short or channel.on_short,
+        lines=lines,
+        holds=_holds(placing, channel),
+        request=Request(
+            service=order.service,
+            country=order.ship_to.country,
+            postcode=order.ship_to.postcode,
+            ready_from=now,
+            demands=[demand(line.line_no, line.product, line.kind, line.line.quantity) for line in lines],
+        ),
+    )
+
+
+def demand(line_no: int, product: Product, kind: Kind, quantity: int, excluded: frozenset[int] = frozenset()) -> Demand:
+    """What routing needs to know of a line."""
+    return Demand(
+        line_no=line_no,
+        sku_id=product.sku_id,
+        quantity=quantity,
+        weight_g=product.weight_g,
+        needs=kind.needs,
+        work_days=kind.work_days,
+        excluded=excluded,
+    )
+
+
+def _line(line_no: int, line: PlaceLine, product: Product, network: Network, discount_minor: int) -> DraftLine:
+    kind = classify(
+        product,
+        network.planner,
+        personalized=sorted(line.personalization.fields) if line.personalization else (),
+        gift_wrap=line.gift_wrap is not None,
+        instructions=bool(line.instructions.strip()),
+    )
+    return DraftLine(line_no=line_no, line=line, product=product, kind=kind, discount_minor=discount_minor)
+
+
+def _order_faults(placing: Placing, channel: Channel | None, network: Network) -> list[Fault]:
+    order = placing.order
+    faults = []
+    if channel is None:
+        faults.append(Fault("/channel", f"There is no channel {order.channel!r}."))
+    elif channel.currency != order.currency:
+        faults.append(Fault("/currency", f"Channel {channel.channel} sells in {channel.currency}."))
+    if order.service not in network.planner.services:
+        known = ", ".join(sorted(network.planner.services)) or "none yet"
+        faults.append(Fault("/service", f"There is no delivery service {order.service!r}. There are: {known}."))
+    elif not network.goes_to(order.service, order.ship_to.country, order.ship_to.postcode):
+        faults.append(Fault("/service", f"{order.service} does not deliver to {order.ship_to.country}."))
+    return faults
+
+
+def _line_faults(line: PlaceLine, product: Product | None, at: str) -> list[Fault]:
+    if product is None:
+        return [Fault(f"{at}/sku", f"There is no product {line.sku!r}.")]
+    faults = []
+    if not product.active:
+        faults.append(Fault(f"{at}/sku", f"{line.sku} is not sold any more."))
+    if line.gift_wrap and not product.gift_wrap:
+        faults.append(Fault(f"{at}/gift_wrap", f"{line.sku} cannot be gift-wrapped."))
+    if line.personalization:
+        faults += catalog.check_personalization(product, line.personalization.fields, at=f"{at}/personalization/fields")
+    return faults
+
+
+def _holds(placing: Placing, channel: Channel) -> list[tuple[HoldReason, str]]:
+    """Holds an order starts with, besides waiting for its money."""
+    order = placing.order
+    holds: list[tuple[HoldReason, str]] = []
+    if order.risk_score is not None and order.risk_score > channel.risk_limit:
+        holds.append(("high_risk_of_fraud", f"risk score {order.risk_score}, limit {channel.risk_limit}"))
+    doubt = address_doubt(order.ship_to)
+    if doubt:
+        holds.append(("incorrect_address", doubt))
+    return holds

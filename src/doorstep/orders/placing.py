@@ -1,0 +1,117 @@
+"""Placing, as types: the request with its key, the channel's terms, and the answer that is the same for every retry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from doorstep.inventory import Location
+from doorstep.kit.errors import Invalid, Problem
+from doorstep.kit.ids import new_id, show
+from doorstep.orders.model import OnShort
+from doorstep.orders.requests import PlaceOrder, faults_of, fingerprint
+from doorstep.routing import Decision, Network, Part
+
+Key = tuple[str, str]
+
+
+class Placing(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to place an order. `order_id` is new; when the order is there already it is not used."""
+
+    order_id: UUID
+    order: PlaceOrder
+    fingerprint: bytes
+    actor: str
+
+    @classmethod
+    def of(cls, order: PlaceOrder, actor: str) -> Placing:
+        """Raises Invalid when the order is wrong in itself."""
+        faults = faults_of(order)
+        if faults:
+            raise Invalid(faults)
+        return cls(order_id=new_id(), order=order, fingerprint=fingerprint(order), actor=actor)
+
+    @property
+    def key(self) -> Key:
+        """The natural key: channel and number."""
+        return self.order.channel, self.order.number
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A storefront's terms."""
+
+    channel_id: int
+    channel: str
+    currency: str
+    on_short: OnShort
+    risk_limit: int
+
+
+class PartView(msgspec.Struct, frozen=True, kw_only=True):
+    """What one location sends, and when it arrives. `lines` are [line_no, quantity] pairs."""
+
+    location: str
+    service: str
+    hand_over_by: datetime
+    promised_from: datetime
+    promised_by: datetime
+    lines: Sequence[tuple[int, int]]
+
+
+class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to placing. `short`: [line_no, quantity] pairs nothing could be claimed for yet."""
+
+    order_id: str
+    channel: str
+    number: str
+    placed_at: datetime
+    currency: str
+    total_minor: int
+    promised_from: datetime
+    promised_by: datetime | None
+    parts: Sequence[PartView]
+    short: Sequence[tuple[int, int]]
+    why: str
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request: an answer (`new`: written by this request), or a problem and nothing written."""
+
+    answer: PlacedOrder | None = None
+    new: bool = False
+    problem: Problem | None = None
+
+
+def answer(row: Any, channel: str, decision: Decision, network: Network) -> PlacedOrder:
+    """The answer from what is stored for good, so that a retry gets the same. `row` has the order's immutable
+    columns.
+    """
+    return PlacedOrder(
+        order_id=show("ord", row["order_id"]),
+        channel=channel,
+        number=row["number"],
+        placed_at=row["placed_at"],
+        currency=row["currency"],
+        total_minor=row["total_minor"],
+        promised_from=row["promised_from"],
+        promised_by=row["promised_by"],
+        parts=[part_view(part, network.locations) for part in decision.parts],
+        short=decision.short,
+        why=decision.why,
+    )
+
+
+def part_view(part: Part, locations: Mapping[int, Location]) -> PartView:
+    """A part of a decision with its location's code."""
+    return PartView(
+        location=locations[part.location_id].code,
+        service=part.service,
+        hand_over_by=part.hand_over_by,
+        promised_from=part.promised_from,
+        promised_by=part.promised_by,
+        lines=part.lines,
+    )

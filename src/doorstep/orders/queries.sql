@@ -1,0 +1,260 @@
+-- name: lock_orders
+SELECT order_id, channel_id, number, contact_id, address_id, placed_at, service, lane, currency, total_minor,
+    shipping_minor, promised_from, promised_by, decision, awaiting_payment, open_holds, status, payment_status,
+    fulfillment_status
+FROM orders WHERE order_id = ANY($1) ORDER BY order_id FOR NO KEY UPDATE
+
+-- name: read_orders
+SELECT order_id, channel_id, number, contact_id, address_id, placed_at, service, lane, currency, total_minor,
+    shipping_minor, promised_from, promised_by, decision, awaiting_payment, open_holds, status, payment_status,
+    fulfillment_status
+FROM orders WHERE order_id = ANY($1)
+
+-- name: read_lines
+SELECT * FROM order_lines WHERE order_id = ANY($1) ORDER BY order_id, line_no
+
+-- name: read_services
+SELECT * FROM line_services WHERE order_id = ANY($1) ORDER BY order_id, line_no, kind DESC
+
+-- name: read_contacts
+SELECT o.order_id, c.* FROM orders o JOIN contacts c USING (contact_id) WHERE o.order_id = ANY($1)
+
+-- name: read_addresses
+SELECT o.order_id, a.* FROM orders o JOIN addresses a USING (address_id) WHERE o.order_id = ANY($1)
+
+-- name: move_units
+-- A bucket that would go below zero leaves its line out, so that the caller sees the count differ; the CHECKs stand behind.
+UPDATE order_lines l SET
+    canceled = l.canceled + d.canceled, backordered = l.backordered + d.backordered,
+    shortfall = l.shortfall + d.shortfall, reserved = l.reserved + d.reserved, activated = l.activated + d.activated,
+    picked = l.picked + d.picked, packed = l.packed + d.packed, shipped = l.shipped + d.shipped,
+    delivered = l.delivered + d.delivered, return_requested = l.return_requested + d.return_requested,
+    returned = l.returned + d.returned
+FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
+    $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::integer[], $13::integer[])
+    AS d (order_id, line_no, canceled, backordered, shortfall, reserved, activated, picked, packed, shipped, delivered,
+        return_requested, returned)
+WHERE l.order_id = d.order_id AND l.line_no = d.line_no
+    AND least(l.canceled + d.canceled, l.backordered + d.backordered, l.shortfall + d.shortfall,
+        l.reserved + d.reserved, l.activated + d.activated, l.picked + d.picked, l.packed + d.packed,
+        l.shipped + d.shipped, l.delivered + d.delivered, l.return_requested + d.return_requested,
+        l.returned + d.returned) >= 0
+
+-- name: refresh_axes
+WITH units AS (
+    SELECT order_id, sum(ordered - canceled) AS live, sum(returned) AS returned,
+        sum(delivered + return_requested + returned) AS arrived,
+        sum(shipped + delivered + return_requested + returned) AS gone,
+        sum(activated + picked + packed) AS working, sum(reserved) AS reserved,
+        sum(backordered + shortfall) AS waiting
+    FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id
+), axes AS (
+    SELECT o.order_id,
+        CASE WHEN u.live = 0 THEN 'canceled'
+            WHEN u.arrived = u.live THEN 'completed'
+            WHEN o.awaiting_payment OR o.open_holds > 0 THEN 'on_hold'
+            ELSE 'open' END AS status,
+        CASE WHEN p.captured_minor > 0 THEN
+                CASE WHEN p.refunded_minor = p.captured_minor THEN 'refunded'
+                    WHEN p.refunded_minor > 0 THEN 'partially_refunded'
+                    WHEN p.captured_minor < p.due_minor THEN 'partially_captured'
+                    ELSE 'captured' END
+            WHEN p.authorized_minor > p.voided_minor THEN 'authorized'
+            WHEN p.authorized_minor > 0 THEN 'voided'
+            WHEN u.live = 0 THEN CASE WHEN p.declines > 0 THEN 'failed' ELSE 'voided' END
+            WHEN o.total_minor = 0 AND NOT o.awaiting_payment THEN 'captured'
+            ELSE 'awaiting' END AS payment_status,
+        CASE WHEN u.live = 0 THEN 'unfulfilled'
+            WHEN u.returned = u.live THEN 'returned'
+            WHEN u.returned > 0 THEN 'partially_returned'
+            WHEN u.arrived = u.live THEN 'delivered'
+            WHEN u.arrived > 0 THEN 'partially_delivered'
+            WHEN u.gone = u.live THEN 'shipped'
+            WHEN u.gone > 0 THEN 'partially_shipped'
+            WHEN u.working > 0 THEN 'in_progress'
+            WHEN u.waiting > 0 AND u.reserved = 0 THEN 'backordered'
+            ELSE 'unfulfilled' END AS fulfillment_status
+    FROM orders o JOIN units u USING (order_id) LEFT JOIN payments p USING (order_id)
+)
+UPDATE orders o SET status = a.status, payment_status = a.payment_status, fulfillment_status = a.fulfillment_status
+FROM axes a
+WHERE o.order_id = a.order_id
+    AND (o.status, o.payment_status, o.fulfillment_status) IS DISTINCT FROM (a.status, a.payment_status, a.fulfillment_status)
+
+-- name: read_channels
+SELECT channel_id, channel, currency, on_short, risk_limit FROM channels
+
+-- name: put_channel
+INSERT INTO channels (channel, title, currency, on_short, priority, risk_limit) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (channel) DO UPDATE SET title = excluded.title, currency = excluded.currency, on_short = excluded.on_short,
+    priority = excluded.priority, risk_limit = excluded.risk_limit
+
+-- name: list_channels
+SELECT channel, title, currency, on_short, priority, risk_limit FROM channels ORDER BY channel
+
+-- name: placed_before
+SELECT c.channel, o.number, o.order_id, o.body_hash, o.service, o.placed_at, o.currency, o.total_minor, o.promised_from, o.promised_by,
+    o.decision
+FROM unnest($1::text[], $2::text[]) AS k (channel, number)
+JOIN channels c ON c.channel = k.channel JOIN orders o ON o.channel_id = c.channel_id AND o.number = k.number
+
+-- name: insert_orders
+-- The contact and the address come with the order that took the number; a number that is taken writes nothing.
+WITH new AS (
+    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bytea[], $5::timestamptz[], $6::text[], $7::smallint[],
+        $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::timestamptz[],
+        $16::timestamptz[], $17::jsonb[], $18::boolean[], $19::smallint[], $20::uuid[], $21::text[], $22::text[],
+        $23::text[], $24::text[], $25::uuid[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[])
+        WITH ORDINALITY
+        AS n (order_id, channel_id, number, body_hash, placed_at, service, lane, on_short, currency, total_minor,
+            shipping_minor, discount_minor, payment_token, payment_reference, promised_from, promised_by, decision,
+            awaiting_payment, open_holds, contact_id, contact_name, email, phone, locale, address_id, address_name, street,
+            city, region, postcode, country, place)
+), written AS (
+    INSERT INTO orders (order_id, channel_id, number, body_hash, contact_id, address_id, placed_at, service, lane, on_short,
+        currency, total_minor, shipping_minor, discount_minor, payment_token, payment_reference, promised_from,
+        promised_by, decision, awaiting_payment, open_holds, status)
+    SELECT order_id, channel_id, number, body_hash, contact_id, address_id, placed_at, service, lane, on_short,
+        currency, total_minor, shipping_minor, discount_minor, payment_token, payment_reference, promised_from,
+        promised_by, decision, awaiting_payment, open_holds,
+        CASE WHEN awaiting_payment OR open_holds > 0 THEN 'on_hold' ELSE 'open' END
+    FROM new ORDER BY place
+    ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING
+    RETURNING order_id, number, placed_at, currency, total_minor, promised_from, promised_by
+), people AS (
+    INSERT INTO contacts (contact_id, name, email, phone, locale)
+    SELECT n.contact_id, n.contact_name, n.email, n.phone, n.locale FROM new n JOIN written USING (order_id)
+), places AS (
+    INSERT INTO addresses (address_id, name, street, city, region, postcode, country)
+    SELECT n.address_id, n.address_name, n.street, n.city, n.region, n.postcode, n.country
+    FROM new n JOIN written USING (order_id)
+)
+SELECT * FROM written
+
+-- name: insert_lines
+INSERT INTO order_lines (order_id, line_no, sku_id, ordered, backordered, shortfall, reserved, unit_price_minor, tax_minor,
+    discount_minor, routing_kind, kind_reason, instructions)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
+    $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])
+
+-- name: insert_services
+INSERT INTO line_services (order_id, line_no, kind, detail, fee_minor)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::jsonb[], $5::bigint[])
+
+-- name: insert_preferences
+INSERT INTO contact_preferences (order_id, channel, events, only_if_late, quiet_from, quiet_until, timezone, locale)
+SELECT order_id, channel, CASE WHEN events = '' THEN '{}' ELSE string_to_array(events, E'\n') END, only_if_late,
+    quiet_from, quiet_until, timezone, locale
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::time[], $6::time[], $7::text[], $8::text[])
+    AS p (order_id, channel, events, only_if_late, quiet_from, quiet_until, timezone, locale)
+
+-- name: insert_holds
+INSERT INTO holds (hold_id, order_id, reason, note, placed_by, placed_at)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
+ON CONFLICT DO NOTHING
+
+-- name: open_hold
+SELECT hold_id FROM holds WHERE order_id = $1 AND reason = $2 AND released_at IS NULL
+
+-- name: hold_exists
+SELECT 1 FROM holds WHERE hold_id = $1 AND order_id = $2
+
+-- name: release_hold
+UPDATE holds SET released_by = $3, released_at = $4 WHERE hold_id = $1 AND order_id = $2 AND released_at IS NULL
+RETURNING reason
+
+-- name: count_hold
+UPDATE orders SET open_holds = open_holds + $2 WHERE order_id = $1
+
+-- name: read_holds
+SELECT hold_id, reason, note, placed_by, placed_at, released_by, released_at FROM holds WHERE order_id = $1 ORDER BY placed_at
+
+-- name: release_payment
+-- The hold that stood in the order's own row becomes history in `holds`.
+WITH paid AS (
+    UPDATE orders SET awaiting_payment = false WHERE order_id = ANY($1) AND awaiting_payment AND status <> 'canceled'
+    RETURNING order_id, placed_at
+), ids AS (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS i (order_id, hold_id)
+), kept AS (
+    INSERT INTO holds (hold_id, order_id, reason, placed_by, placed_at, released_by, released_at)
+    SELECT i.hold_id, p.order_id, 'awaiting_payment', 'rule', p.placed_at, 'rule', $3 FROM paid p JOIN ids i USING (order_id)
+)
+SELECT order_id FROM paid
+
+-- name: risk_limits
+SELECT o.order_id, c.risk_limit FROM orders o JOIN channels c USING (channel_id) WHERE o.order_id = ANY($1)
+
+-- name: work_on
+-- Read upwards, on purpose: which units of a line are being worked on, and where, so that a cancel takes the right claim.
+SELECT l.order_id, l.line_no, f.location_id, sum(l.quantity - l.withdrawn - l.picked)::integer AS unpicked,
+    sum(l.picked - l.shipped)::integer AS in_hand
+FROM fulfillment_lines l JOIN fulfillment_orders f USING (fulfillment_order_id)
+WHERE l.order_id = ANY($1) AND f.status_category IN ('activated', 'fulfilling')
+GROUP BY l.order_id, l.line_no, f.location_id
+
+-- name: insert_change
+INSERT INTO order_changes (change_id, order_id, kind, detail, reason, actor, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: exclude
+INSERT INTO excluded_locations (order_id, line_no, location_id, cause)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::text[]) ON CONFLICT DO NOTHING
+
+-- name: excluded
+SELECT order_id, line_no, location_id FROM excluded_locations WHERE order_id = ANY($1)
+
+-- name: forgive
+-- Goods came in where a picker had found none: those lines may look there again.
+DELETE FROM excluded_locations e USING order_lines l
+WHERE e.location_id = $1 AND e.cause = 'short_pick' AND l.order_id = e.order_id AND l.line_no = e.line_no
+    AND l.sku_id = ANY($2) AND l.backordered + l.shortfall > 0
+
+-- name: insert_decision
+INSERT INTO routing_decisions (decision_id, order_id, attempt, cause, decision, decided_at)
+SELECT $1, $2, coalesce(max(attempt), 0) + 1, $3, $4, $5 FROM routing_decisions WHERE order_id = $2
+
+-- name: waiting_orders
+-- First come, first served, within the lanes. Only orders for which something may be there.
+SELECT DISTINCT o.lane, c.priority, o.order_id FROM order_lines l JOIN orders o USING (order_id) JOIN channels c USING (channel_id)
+WHERE l.sku_id = ANY($1) AND l.backordered + l.shortfall > 0 AND o.status IN ('open', 'on_hold')
+ORDER BY o.lane, c.priority, o.order_id LIMIT $2
+
+-- name: list_orders
+SELECT o.order_id, c.channel, o.number, o.placed_at, o.service, o.status, o.payment_status, o.fulfillment_status, o.currency,
+    o.total_minor, o.promised_by
+FROM orders o JOIN channels c USING (channel_id)
+WHERE o.order_id < $1 AND ($2::text IS NULL OR o.status = $2) AND ($3::text IS NULL OR o.number = $3)
+    AND ($4::text IS NULL OR c.channel = $4)
+ORDER BY o.order_id DESC LIMIT $5
+
+-- name: read_channel
+SELECT c.channel FROM channels c WHERE c.channel_id = $1
+
+-- name: read_decisions
+SELECT attempt, cause, decision, decided_at FROM routing_decisions WHERE order_id = $1 ORDER BY attempt
+
+-- name: change_address
+UPDATE addresses a SET name = $2, street = $3, city = $4, region = $5, postcode = $6, country = $7
+FROM orders o WHERE o.order_id = $1 AND a.address_id = o.address_id
+
+-- name: skus
+SELECT sku_id, sku, title FROM products WHERE sku_id = ANY($1)
+
+-- name: audit_claims
+SELECT l.order_id, l.line_no, l.reserved + l.activated + l.picked + l.packed AS units, coalesce(r.open, 0) AS open
+FROM order_lines l LEFT JOIN (SELECT order_id, line_no, sum(open) AS open FROM reservations GROUP BY order_id, line_no) r
+    USING (order_id, line_no)
+WHERE l.reserved + l.activated + l.picked + l.packed <> coalesce(r.open, 0)
+
+-- name: audit_holds
+SELECT o.order_id FROM orders o LEFT JOIN (SELECT order_id, count(*) AS open FROM holds WHERE released_at IS NULL GROUP BY order_id) h
+    USING (order_id)
+WHERE o.open_holds <> coalesce(h.open, 0)
+
+-- name: audit_stories
+SELECT o.order_id FROM orders o LEFT JOIN (SELECT order_id, count(*) AS told, max(seq) AS last FROM events
+    WHERE order_id IS NOT NULL GROUP BY order_id) e USING (order_id)
+WHERE coalesce(e.told, 0) <> o.event_seq OR coalesce(e.last, 0) <> o.event_seq
+
+-- name: not_waiting
+SELECT order_id FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id HAVING sum(backordered + shortfall) = 0

@@ -1,0 +1,335 @@
+"""Claims that move: a location rejected the work or came up short, or goods arrived for those who wait.
+
+In one transaction the old claim is given back and the new one taken, so that units are never claimed twice nor lost.
+A location that failed a line is not asked again for it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from doorstep import catalog, inventory, journal
+from doorstep.catalog import Product
+from doorstep.db import Tx
+from doorstep.inventory import Claim
+from doorstep.journal import Event, Recorded
+from doorstep.kit.ids import new_id
+from doorstep.orders.classify import classify
+from doorstep.orders.draft import demand
+from doorstep.orders.model import (
+    Address,
+    Allocated,
+    AllocatedLine,
+    Backordered,
+    Bucket,
+    LineRow,
+    Move,
+    OrderRow,
+    Rerouted,
+    ReroutedLine,
+    WaitingLine,
+)
+from doorstep.orders.shortage import close_shortages, open_shortage
+from doorstep.orders.store import SQL, addresses, lines, lock, move_units
+from doorstep.routing import Decision, Demand, Network, Request, stored
+
+_WAITING_ORDERS = 500  # served per batch; the rest by the event that says there is more
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of an order that need a location: `source` is the bucket they are in, `held_at` where they are still
+    claimed.
+    """
+
+    order_id: UUID
+    line_no: int
+    quantity: int
+    source: Bucket
+    held_at: int | None
+
+
+async def reroute(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
+    """After fulfillment.rejected (units reserved, still claimed there) or short_picked (units in shortfall): look
+    elsewhere.
+
+    What no other location can serve is backordered or left in shortfall, with an exception for a person.
+    """
+    rejected = {event.event_id: event.data.KIND.endswith("rejected") for event in events}
+    excluded = [
+        (event.order, line.line_no, event.data.location_id, "rejected" if rejected[event.event_id] else "short_pick")
+        for event in events
+        for line in event.data.lines
+    ]
+    await tx.execute(SQL.exclude, *map(list, zip(*excluded, strict=True)))
+    await lock(tx, {event.order for event in events})
+    wishes = [
+        Wish(
+            order_id=event.order,
+            line_no=line.line_no,
+            quantity=line.quantity,
+            source="reserved" if rejected[event.event_id] else "shortfall",
+            held_at=event.data.location_id if rejected[event.event_id] else None,
+        )
+        for event in events
+        for line in event.data.lines
+    ]
+    causes = {event.order: "rejected" if rejected[event.event_id] else "short pick" for event in events}
+    await _serve(tx, wishes, causes, now)
+
+
+async def allocate_waiting(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
+    """Goods are there: serve the lines that wait for them, express first, then by channel priority, then oldest
+    first.
+    """
+    skus: set[int] = set()
+    for event in events:
+        skus.update(event.data.sku_ids)
+        await tx.execute(SQL.forgive, event.data.location_id, list(event.data.sku_ids))
+    rows = await tx.fetch(SQL.waiting_orders, sorted(skus), _WAITING_ORDERS)
+    order = [row["order_id"] for row in rows]
+    await lock(tx, order)
+    wishes = [
+        Wish(order_id=order_id, line_no=line.line_no, quantity=units, source=bucket, held_at=None)
+        for order_id, order_lines in (await lines(tx, order)).items()
+        for line in order_lines
+        if line.sku_id in skus
+        for bucket, units in _waiting(line)
+        if units
+    ]
+    place = {order_id: at for at, order_id in enumerate(order)}
+    wishes.sort(key=lambda wish: (place[wish.order_id], wish.line_no))
+    served = await _serve(tx, wishes, {}, now)
+    if served and len(rows) == _WAITING_ORDERS:
+        await journal.append(
+            tx,
+            [(None, msgspec.structs.replace(event.data, sku_ids=sorted(skus))) for event in events[:1]],
+            actor="doorstep",
+            now=now,
+        )
+
+
+def _waiting(line: LineRow) -> Iterable[tuple[Bucket, int]]:
+    return (("backordered", line.backordered), ("shortfall", line.shortfall))
+
+
+class _World(msgspec.Struct, frozen=True, kw_only=True):
+    """What a choice needs to know, read once for all orders of a batch."""
+
+    network: Network
+    orders: Mapping[UUID, OrderRow]
+    lines: Mapping[UUID, Mapping[int, LineRow]]
+    addresses: Mapping[UUID, Address]
+    products: Mapping[int, Product]
+    excluded: Mapping[tuple[UUID, int], set[int]]
+    available: dict[tuple[int, int], int]
+    supply: Mapping[int, datetime]
+
+
+async def _serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now: datetime) -> bool:
+    """Find locations for units, order by order, and move claims and buckets accordingly; whether any were found.
+
+    The orders must be locked.
+    """
+    ids = list(dict.fromkeys(wish.order_id for wish in wishes))
+    if not ids:
+        return False
+    world = await _read(tx, ids, wishes)
+    result = _Result(kind_of_cause=causes)
+    for order_id in ids:
+        mine = _possible([wish for wish in wishes if wish.order_id == order_id], world.lines[order_id])
+        if mine:
+            _decide(world, order_id, mine, result, now)
+    return await result.write(tx, now)
+
+
+async def _read(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish]) -> _World:
+    order_lines = await lines(tx, ids)
+    by_no = {order_id: {line.line_no: line for line in rows} for order_id, rows in order_lines.items()}
+    skus = {by_no[wish.order_id][wish.line_no].sku_id for wish in wishes}
+    excluded: dict[tuple[UUID, int], set[int]] = defaultdict(set)
+    for row in await tx.fetch(SQL.excluded, list(ids)):
+        excluded[row["order_id"], row["line_no"]].add(row["location_id"])
+    return _World(
+        network=await Network.read(tx),
+        orders=await lock(tx, ids),
+        lines=by_no,
+        addresses=await addresses(tx, ids),
+        products=await catalog.by_id(tx, skus),
+        excluded=excluded,
+        supply=await inventory.expected(tx, skus),
+        available=await inventory.lock_stock(tx, sku_ids=skus),  # last: stock rows come after order rows
+    )
+
+
+def _possible(wishes: Sequence[Wish], rows: Mapping[int, LineRow]) -> list[Wish]:
+    """The wishes cut down to what is still in the buckets: a cancel may have come first."""
+    left = {
+        (no, bucket): getattr(line, bucket)
+        for no, line in rows.items()
+        for bucket in ("reserved", "shortfall", "backordered")
+    }
+    possible = []
+    for wish in wishes:
+        units = min(wish.quantity, left[wish.line_no, wish.source])
+        left[wish.line_no, wish.source] -= units
+        if units:
+            possible.append(msgspec.structs.replace(wish, quantity=units))
+    return possible
+
+
+def _decide(world: _World, order_id: UUID, wishes: Sequence[Wish], result: _Result, now: datetime) -> None:
+    order, address = world.orders[order_id], world.addresses[order_id]
+    units: dict[int, int] = defaultdict(int)
+    for wish in wishes:
+        units[wish.line_no] += wish.quantity
+    demands = [_demand(world, order_id, line_no, quantity) for line_no, quantity in sorted(units.items())]
+    request = Request(
+        service=order.service, country=address.country, postcode=address.postcode, ready_from=now, demands=demands
+    )
+    decision = world.network.decide(request, world.available)
+    skus = {line_no: world.lines[order_id][line_no].sku_id for line_no in units}
+    for part in decision.parts:
+        for line_no, quantity in part.lines:
+            world.available[skus[line_no], part.location_id] -= quantity
+    result.add(order_id, wishes, decision, skus, world.supply)
+
+
+def _demand(world: _World, order_id: UUID, line_no: int, quantity: int) -> Demand:
+    line = world.lines[order_id][line_no]
+    product = world.products[line.sku_id]
+    by_kind = {service.kind: service.detail for service in line.services}
+    kind = classify(
+        product,
+        world.network.planner,
+        personalized=sorted(by_kind.get("personalization", {}).get("fields", {})),
+        gift_wrap="gift_wrap" in by_kind,
+        instructions=bool(line.instructions),
+    )
+    return demand(line_no, product, kind, quantity, frozenset(world.excluded[order_id, line_no]))
+
+
+class _Result:
+    """What a batch of choices changes, gathered so that each kind of row is written once."""
+
+    def __init__(self, *, kind_of_cause: Mapping[UUID, str]) -> None:
+        self._causes = kind_of_cause
+        self._gives: list[Claim] = []
+        self._freed: list[Claim] = []
+        self._takes: list[Claim] = []
+        self._moves: list[Move] = []
+        self._events: list[tuple[UUID, Event]] = []
+        self._decisions: list[tuple[UUID, str, Decision]] = []
+        self._troubles: list[tuple[UUID, str, Sequence[WaitingLine]]] = []
+
+    def add(
+        self,
+        order_id: UUID,
+        wishes: Sequence[Wish],
+        decision: Decision,
+        skus: Mapping[int, int],
+        supply: Mapping[int, datetime],
+    ) -> None:
+        """Record what was decided for one order."""
+        cause = self._causes.get(order_id, "goods arrived")
+        queue = {line_no: [wish for wish in wishes if wish.line_no == line_no] for line_no in skus}
+        served: list[ReroutedLine] = []
+        for part in decision.parts:
+            for line_no, quantity in part.lines:
+                for wish in _draw(queue[line_no], quantity):
+                    served.append(
+                        ReroutedLine(
+                            line_no=line_no,
+                            quantity=wish.quantity,
+                            from_location_id=wish.held_at,
+                            to_location_id=part.location_id,
+                        )
+                    )
+                    self._takes.append(_claim(wish, skus, part.location_id))
+                    self._leave(wish, skus, "reserved", self._gives)
+        if served and order_id in self._causes:
+            self._events.append((order_id, Rerouted(cause=cause, lines=served)))
+        elif served:
+            allocated = [
+                AllocatedLine(line_no=line.line_no, quantity=line.quantity, location_id=line.to_location_id)
+                for line in served
+            ]
+            self._events.append((order_id, Allocated(cause=cause, lines=allocated)))
+        if served:
+            self._decisions.append((order_id, cause, decision))
+        if order_id in self._causes:
+            self._wait(order_id, cause, [wish for left in queue.values() for wish in left], skus, supply)
+
+    def _wait(
+        self, order_id: UUID, cause: str, left: Sequence[Wish], skus: Mapping[int, int], supply: Mapping[int, datetime]
+    ) -> None:
+        """Units nobody has: they wait for dated supply, or for a person."""
+        waiting: list[WaitingLine] = []
+        for wish in left:
+            bucket: Bucket = "backordered" if skus[wish.line_no] in supply else "shortfall"
+            self._leave(wish, skus, bucket, self._freed)
+            waiting.append(WaitingLine(line_no=wish.line_no, quantity=wish.quantity, bucket=bucket))
+        if waiting:
+            dates = [supply.get(skus[line.line_no]) for line in waiting]
+            known = [date for date in dates if date is not None]
+            expected_at = max(known) if len(known) == len(dates) else None
+            self._events.append((order_id, Backordered(cause=cause, lines=waiting, expected_at=expected_at)))
+            self._troubles.append((order_id, cause, waiting))
+
+    def _leave(self, wish: Wish, skus: Mapping[int, int], target: Bucket, gives: list[Claim]) -> None:
+        if wish.held_at is not None:
+            gives.append(_claim(wish, skus, wish.held_at))
+        if wish.source != target:
+            self._moves.append(
+                Move(
+                    order_id=wish.order_id,
+                    line_no=wish.line_no,
+                    quantity=wish.quantity,
+                    source=wish.source,
+                    target=target,
+                )
+            )
+
+    async def write(self, tx: Tx, now: datetime) -> bool:
+        """Write it all: buckets and story of the orders first, then the stock rows, which are locked already."""
+        await move_units(tx, self._moves)
+        for order_id, cause, decision in self._decisions:
+            await tx.execute(SQL.insert_decision, new_id(), order_id, cause, stored(decision), now)
+        for order_id, cause, waiting in self._troubles:
+            await open_shortage(tx, order_id=order_id, cause=cause, waiting=waiting, now=now)
+        await close_shortages(tx, [order_id for order_id, _, _ in self._decisions], now=now)
+        await journal.append(tx, self._events, actor="doorstep", now=now)
+        for claims, kind in ((self._gives, "moved"), (self._freed, "released")):
+            await inventory.release(
+                tx, claims=claims, reason="re-routed", reference="reroute", actor="doorstep", now=now, kind=kind
+            )
+        await inventory.claim(tx, claims=self._takes)
+        return bool(self._takes)
+
+
+def _draw(queue: list[Wish], quantity: int) -> list[Wish]:
+    """Take units from the front of a line's wishes."""
+    drawn = []
+    while quantity:
+        wish = queue.pop(0)
+        units = min(quantity, wish.quantity)
+        quantity -= units
+        drawn.append(msgspec.structs.replace(wish, quantity=units))
+        if units < wish.quantity:
+            queue.insert(0, msgspec.structs.replace(wish, quantity=wish.quantity - units))
+    return drawn
+
+
+def _claim(wish: Wish, skus: Mapping[int, int], location_id: int) -> Claim:
+    return Claim(
+        order_id=wish.order_id,
+        line_no=wish.line_no,
+        sku_id=skus[wish.line_no],
+        location_id=location_id,
+        quantity=wish.quantity,
+    )

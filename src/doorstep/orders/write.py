@@ -1,0 +1,181 @@
+"""Write placed orders: a handful of statements for any number of orders, within the budget of rows and WAL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from doorstep import inventory, journal
+from doorstep.db import Tx
+from doorstep.inventory import Claim
+from doorstep.journal import Event
+from doorstep.kit.ids import new_id
+from doorstep.orders.draft import Draft
+from doorstep.orders.model import Backordered, HoldPlaced, Placed, WaitingLine
+from doorstep.orders.placing import Channel, Key
+from doorstep.orders.shortage import open_shortage
+from doorstep.orders.store import SQL
+from doorstep.routing import stored
+
+
+async def channels(tx: Tx) -> dict[str, Channel]:
+    """All channels by name."""
+    rows = await tx.fetch(SQL.read_channels)
+    return {row["channel"]: Channel(**{field: row[field] for field in Channel.__struct_fields__}) for row in rows}
+
+
+async def placed_before(tx: Tx, keys: Sequence[Key]) -> dict[Key, Any]:
+    """The rows of orders that are there already, by (channel, number)."""
+    rows = await tx.fetch(SQL.placed_before, [key[0] for key in keys], [key[1] for key in keys])
+    return {(row["channel"], row["number"]): row for row in rows}
+
+
+def claims(made: Draft) -> list[Claim]:
+    """The claims a draft's decision makes."""
+    sku_ids = {line.line_no: line.product.sku_id for line in made.lines}
+    return [
+        Claim(
+            order_id=made.placing.order_id,
+            line_no=line_no,
+            sku_id=sku_ids[line_no],
+            location_id=part.location_id,
+            quantity=quantity,
+        )
+        for part in made.decided.parts
+        for line_no, quantity in part.lines
+    ]
+
+
+async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID, Any]:
+    """Write drafts whose stock is locked; the rows written, by order id.
+
+    One whose number was placed by another transaction meanwhile is missing: it is a retry, and is looked up again.
+    """
+    # In key order, so that two transactions that place the same numbers cannot deadlock.
+    ordered = sorted(drafts, key=lambda made: (made.channel.channel_id, made.placing.order.number))
+    rows = await tx.fetch(SQL.insert_orders, *_columns([_order_values(made, now) for made in ordered]))
+    written = {row["order_id"]: row for row in rows}
+    mine = [made for made in drafts if made.placing.order_id in written]
+    if mine:
+        supply = await _supply(tx, mine)
+        await tx.execute(
+            SQL.insert_lines, *_columns([values for made in mine for values in _line_values(made, supply)])
+        )
+        await inventory.claim(tx, claims=[claim for made in mine for claim in claims(made)], first=True)
+        await _insert_rare(tx, mine, now)
+        await _tell(tx, mine, supply, now)
+    return written
+
+
+def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:
+    """Rows turned into the arrays that unnest takes."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
+    order, decision = made.placing.order, made.decided
+    customer, address = order.customer, order.ship_to
+    return (
+        *(made.placing.order_id, made.channel.channel_id, order.number, made.placing.fingerprint, now),
+        *(order.service, made.lane, made.on_short, order.currency, order.total_minor, order.shipping_minor),
+        *(order.discount_minor, order.payment.token, order.payment.authorization_reference),
+        *(decision.promised_from or now, None if decision.short else decision.promised_by, stored(decision)),
+        *(order.total_minor > 0, len(made.holds)),
+        *(new_id(), customer.name, customer.email, customer.phone, customer.locale),
+        *(new_id(), address.name, address.street, address.city, address.region),
+        *(address.postcode, address.country),
+    )
+
+
+def _line_values(made: Draft, supply: dict[int, datetime]) -> Iterable[tuple[object, ...]]:
+    short = dict(made.decided.short)
+    for line in made.lines:
+        missing = short.get(line.line_no, 0)
+        dated = line.product.sku_id in supply
+        yield (
+            *(made.placing.order_id, line.line_no, line.product.sku_id, line.line.quantity),
+            *(missing if dated else 0, 0 if dated else missing, line.line.quantity - missing),
+            *(line.line.unit_price_minor, line.line.tax_minor, line.discount_minor),
+            *(line.kind.routing_kind, line.kind.reason, line.line.instructions.strip()),
+        )
+
+
+async def _supply(tx: Tx, drafts: Sequence[Draft]) -> dict[int, datetime]:
+    """When supply is expected, by sku_id, of what came up short."""
+    missing = {
+        line.product.sku_id for made in drafts for line in made.lines if line.line_no in dict(made.decided.short)
+    }
+    return await inventory.expected(tx, missing) if missing else {}
+
+
+async def _insert_rare(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
+    """Rows that only some orders have: services of lines, holds, preferences."""
+    services = [
+        (made.placing.order_id, line.line_no, kind, msgspec.to_builtins(detail), fee_minor)
+        for made in drafts
+        for line in made.lines
+        for kind, detail, fee_minor in _services(line)
+    ]
+    if services:
+        await tx.execute(SQL.insert_services, *_columns(services))
+    preferences = [
+        (
+            *(made.placing.order_id, terms.channel, "\n".join(terms.events), terms.only_if_late),
+            *(terms.quiet_from, terms.quiet_until, terms.timezone, terms.locale),
+        )
+        for made in drafts
+        if (terms := made.placing.order.preferences) is not None
+    ]
+    if preferences:
+        await tx.execute(SQL.insert_preferences, *_columns(preferences))
+
+
+def _services(line: Any) -> Iterable[tuple[str, object, int]]:
+    personalization, wrap = line.line.personalization, line.line.gift_wrap
+    if personalization:
+        yield "personalization", {"fields": personalization.fields}, personalization.fee_minor
+    if wrap:
+        detail = {"paper": wrap.paper, "message": wrap.message, "hide_prices": wrap.hide_prices}
+        yield "gift_wrap", detail, wrap.fee_minor
+
+
+async def _tell(tx: Tx, drafts: Sequence[Draft], supply: dict[int, datetime], now: datetime) -> None:
+    """The first event of each order; then those only some have."""
+    await journal.append_first(
+        tx,
+        [(made.placing.order_id, made.lane, Placed(short=bool(made.decided.short))) for made in drafts],
+        actor=[made.placing.actor for made in drafts],
+        now=now,
+    )
+    more: list[tuple[UUID, Event]] = []
+    holds = []
+    for made in drafts:
+        order_id = made.placing.order_id
+        for reason, note in made.holds:
+            hold_id = new_id()
+            holds.append((hold_id, order_id, reason, note, "rule", now))
+            more.append((order_id, HoldPlaced(hold_id=hold_id, reason=reason)))
+        if made.decided.short:
+            waiting = _backordered(made, supply)
+            more.append((order_id, waiting))
+            await open_shortage(tx, order_id=order_id, cause=waiting.cause, waiting=waiting.lines, now=now)
+    if holds:
+        await tx.execute(SQL.insert_holds, *_columns(holds))
+    await journal.append(tx, more, actor="doorstep", now=now)
+
+
+def _backordered(made: Draft, supply: dict[int, datetime]) -> Backordered:
+    skus = {line.line_no: line.product.sku_id for line in made.lines}
+    lines = [
+        WaitingLine(line_no=no, quantity=units, bucket="backordered" if skus[no] in supply else "shortfall")
+        for no, units in made.decided.short
+    ]
+    dates = [supply.get(skus[line.line_no]) for line in lines]
+    known = [date for date in dates if date is not None]
+    return Backordered(
+        cause="short at placing", lines=lines, expected_at=max(known) if len(known) == len(dates) else None
+    )

@@ -1,0 +1,71 @@
+"""Give money back: once for each cause, out of the captures it was taken by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from doorstep import jobs
+from doorstep.db import Tx
+from doorstep.journal import Recorded
+from doorstep.payments import store
+from doorstep.payments.model import Capture, spread
+from doorstep.payments.store import Want
+
+
+async def refund(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
+    """Reaction to goods that came back (`refund_minor`, `cause`) or were lost (`amount_minor`, `cause`).
+
+    A refund larger than any one capture is split; its further parts have causes `…#2`, `…#3`. It may be written while
+    its capture is still on its way: the job waits for that. What was never captured becomes an exception.
+    """
+    order_ids = {event.order for event in events}
+    books = await store.lock_books(tx, order_ids)
+    sources = await store.captures(tx, order_ids)
+    done = await store.asked_before(tx, "refund", [event.data.cause for event in events])
+    wants: list[Want] = []
+    for event in events:
+        amount, cause = amount_of(event.data), event.data.cause
+        if cause in done or amount <= 0:
+            continue
+        done.add(cause)
+        parts = spread(sources.get(event.order, []), amount, cause)
+        currency = books[event.order].currency
+        wants += [_part(event, currency, number, *part) for number, part in enumerate(parts, start=1)]
+        missing = amount - sum(given for _, given in parts)
+        if missing:
+            await _short(tx, event.event_id, event.order, cause, missing, now)
+    await store.want(tx, wants, now=now)
+
+
+def amount_of(data: Any) -> int:
+    """What an event says is to be given back, in minor units."""
+    amount: int = data.refund_minor if hasattr(data, "refund_minor") else data.amount_minor
+    return amount
+
+
+def _part(event: Recorded[Any], currency: str, number: int, capture: Capture, amount_minor: int) -> Want:
+    return Want(
+        order_id=event.order,
+        kind="refund",
+        cause=event.data.cause if number == 1 else f"{event.data.cause}#{number}",
+        amount_minor=amount_minor,
+        currency=currency,
+        against=capture.transaction_id,
+        lane=event.lane,
+    )
+
+
+async def _short(tx: Tx, event_id: UUID, order_id: UUID, cause: str, missing_minor: int, now: datetime) -> None:
+    await jobs.open_exception(
+        tx,
+        kind="refund_short",
+        subject=event_id,
+        order_id=order_id,
+        owner="finance",
+        next_action="More is to be given back than was captured: find out why, pay the rest otherwise if it is owed.",
+        detail={"cause": cause, "missing_minor": missing_minor},
+        now=now,
+    )

@@ -1,0 +1,65 @@
+"""Returns: goods that come back, as easily as they went, and the money for them.
+
+Invariants: a unit is in one return at a time, and only after it was delivered; what is refunded is the exact price of
+what came back, so that captured less refunded stays the price of what the customer has; nothing is refunded that was
+not accepted, and nothing accepted twice; an open return has a job that ends it, or waits for a person. The original
+shipment is never rewritten.
+
+States: requested → in_transit → received (something is here, the rest is awaited or must be judged) → closed; or
+declined, expired. On each line two axes: what was received, and what was decided on it.
+"""
+
+from doorstep.returns.audit import audit
+from doorstep.returns.close import decline
+from doorstep.returns.eligible import eligible
+from doorstep.returns.jobs import expire
+from doorstep.returns.model import (
+    EXPIRE,
+    Declined,
+    Eligibility,
+    Expired,
+    InTransit,
+    Item,
+    LabelBought,
+    Lost,
+    Received,
+    Requested,
+    Return,
+    ReturnLine,
+    WishLine,
+)
+from doorstep.returns.qr import qr_svg
+from doorstep.returns.reads import of_orders, read, read_one
+from doorstep.returns.receive import decide, receive
+from doorstep.returns.request import request
+from doorstep.returns.track import attach_label, drop_off, follow
+
+__all__ = [
+    "EXPIRE",
+    "Declined",
+    "Eligibility",
+    "Expired",
+    "InTransit",
+    "Item",
+    "LabelBought",
+    "Lost",
+    "Received",
+    "Requested",
+    "Return",
+    "ReturnLine",
+    "WishLine",
+    "attach_label",
+    "audit",
+    "decide",
+    "decline",
+    "drop_off",
+    "eligible",
+    "expire",
+    "follow",
+    "of_orders",
+    "qr_svg",
+    "read",
+    "read_one",
+    "receive",
+    "request",
+]

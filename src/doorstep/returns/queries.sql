@@ -1,0 +1,98 @@
+-- name: insert_return
+INSERT INTO returns (return_id, order_id, number, status, outcome, handover, location_id, qr_token, refund_by,
+    requested_at, expires_at)
+VALUES ($1, $2, $3, 'requested', $4, $5, $6, $7, $8, $9, $10)
+
+-- name: insert_lines
+INSERT INTO return_lines (return_id, order_id, line_no, sku_id, quantity, reason)
+SELECT $1, $2, * FROM unnest($3::smallint[], $4::integer[], $5::integer[], $6::text[])
+
+-- name: insert_receipts
+INSERT INTO return_receipts (return_id, receipt, item, line_no, location_id, quantity, reception, acceptance,
+    disposition, refund_minor, actor, occurred_at)
+SELECT $1, $2, i.*, $9, $10
+FROM (SELECT row_number() OVER ()::smallint, line_no, $11::integer, quantity, reception, acceptance, disposition, refund
+    FROM unnest($3::smallint[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[])
+        AS u(line_no, quantity, reception, acceptance, disposition, refund)) AS i
+
+-- name: order_of
+SELECT order_id FROM returns WHERE return_id = $1
+
+-- name: order_of_token
+SELECT return_id FROM returns WHERE qr_token = $1
+
+-- name: returns_by_id
+SELECT return_id, order_id, number, status, outcome, handover, location_id, qr_token, tracking_number, refund_by,
+    refund_minor, receipts, requested_at, received_at, closed_at, expires_at
+FROM returns WHERE return_id = ANY($1)
+
+-- name: returns_of_orders
+SELECT return_id, order_id, number, status, outcome, handover, location_id, qr_token, tracking_number, refund_by,
+    refund_minor, receipts, requested_at, received_at, closed_at, expires_at
+FROM returns WHERE order_id = ANY($1) ORDER BY return_id
+
+-- name: page
+SELECT return_id, order_id, number, status, outcome, handover, location_id, qr_token, tracking_number, refund_by,
+    refund_minor, receipts, requested_at, received_at, closed_at, expires_at
+FROM returns
+WHERE return_id > $1 AND ($2::uuid IS NULL OR order_id = $2) AND ($3::text IS NULL OR status = $3)
+    AND ($4::integer IS NULL OR location_id = $4)
+ORDER BY return_id LIMIT $5
+
+-- name: lines_of
+SELECT return_id, line_no, sku_id, quantity, reason, reception, acceptance, disposition, received, accepted, rejected,
+    missing, refund_minor
+FROM return_lines WHERE return_id = ANY($1) ORDER BY return_id, line_no
+
+-- name: move_on
+-- The one door between the states of a return; a return that is not in one of the states $2 stays as it is.
+UPDATE returns SET status = $3, location_id = $4, refund_by = $5, refund_minor = $6, receipts = $7, received_at = $8,
+    closed_at = $9, expires_at = $10, tracking_number = $11
+WHERE return_id = $1 AND status = ANY($2)
+
+-- name: write_lines
+UPDATE return_lines l SET reception = w.reception, acceptance = w.acceptance, disposition = w.disposition,
+    received = w.received, accepted = w.accepted, rejected = w.rejected, missing = w.missing,
+    refund_minor = w.refund_minor
+FROM unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[],
+    $9::integer[], $10::bigint[])
+    AS w(line_no, reception, acceptance, disposition, received, accepted, rejected, missing, refund_minor)
+WHERE l.return_id = $1 AND l.line_no = w.line_no
+
+-- name: audit_units
+-- Units of lines in the buckets of returns, against the lines of returns.
+WITH told AS (
+    SELECT order_id, line_no, sum(quantity - accepted - rejected - missing) AS open, sum(accepted) AS accepted
+    FROM return_lines GROUP BY order_id, line_no
+)
+SELECT l.order_id || ' line ' || l.line_no AS example
+FROM order_lines l LEFT JOIN told t USING (order_id, line_no)
+WHERE (l.return_requested, l.returned) IS DISTINCT FROM (coalesce(t.open, 0)::integer, coalesce(t.accepted, 0)::integer)
+ORDER BY 1
+
+-- name: audit_receipts
+-- What was decided on the units of a return, against the sums kept on its lines.
+SELECT l.return_id || ' line ' || l.line_no AS example
+FROM return_lines l LEFT JOIN return_receipts r USING (return_id, line_no)
+GROUP BY l.return_id, l.line_no
+HAVING (l.accepted, l.rejected, l.refund_minor) IS DISTINCT FROM (
+    coalesce(sum(r.quantity) FILTER (WHERE r.acceptance = 'accepted'), 0)::integer,
+    coalesce(sum(r.quantity) FILTER (WHERE r.acceptance = 'rejected'), 0)::integer, coalesce(sum(r.refund_minor), 0)::bigint)
+ORDER BY 1
+
+-- name: audit_refunds
+-- Refunds asked of payments for returns, against what the returns say. Payments write their causes as we give them,
+-- with `#2` and so on behind when one refund comes out of several captures.
+SELECT r.return_id || ' refunds ' || r.refund_minor AS example
+FROM returns r LEFT JOIN payment_transactions t ON t.order_id = r.order_id AND t.kind = 'refund'
+    AND starts_with(t.cause, 'return:' || replace(r.return_id::text, '-', ''))
+GROUP BY r.return_id HAVING r.refund_minor <> coalesce(sum(t.amount_minor), 0) ORDER BY 1
+
+-- name: audit_work
+-- Open returns that nothing will ever close.
+SELECT r.return_id || ' ' || r.status AS example
+FROM returns r
+WHERE r.status IN ('requested', 'in_transit', 'received')
+    AND NOT EXISTS (SELECT FROM jobs j WHERE j.kind = 'returns.expire' AND j.subject = r.return_id AND j.state = 'waiting')
+    AND NOT EXISTS (SELECT FROM exceptions e WHERE e.subject = r.return_id AND e.resolved_at IS NULL)
+ORDER BY 1

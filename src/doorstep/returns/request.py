@@ -1,0 +1,206 @@
+"""Request a return: choose units, say why, choose how to hand them over."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from doorstep import inventory, jobs, journal, orders, shipping
+from doorstep.db import Tx
+from doorstep.inventory import Location
+from doorstep.kit.errors import BodyDiffers, Conflict, Fault, Invalid
+from doorstep.kit.ids import new_id, show
+from doorstep.kit.limits import REFUND_WITHIN, RETURN_REQUEST_LIFE
+from doorstep.returns import store
+from doorstep.returns.eligible import eligible
+from doorstep.returns.model import EXPIRE, Eligibility, Handover, Outcome, Requested, Return, ReturnLine, WishLine
+
+
+async def request(
+    tx: Tx,
+    *,
+    order_id: UUID,
+    wanted: Sequence[WishLine],
+    handover: Handover,
+    outcome: Outcome = "refund",
+    number: str | None = None,
+    location: str | None = None,
+    actor: str,
+    now: datetime,
+) -> Return:
+    """Open a return. The same number again answers the return that is there.
+
+    Hand-over: `label` buys a label to the warehouse; `qr` and `store` hand the goods in at a location that takes
+    returns (`store` names it by its code). Raises NotFound, Invalid with all that is wrong, BodyDiffers (the number
+    stands for another return), or Conflict when units are not there to be returned any more.
+    """
+    await orders.lock_one(tx, order_id)
+    returns = await store.of_orders(tx, [order_id])
+    same = next((found for found in returns if found.number == number), None)
+    if same is not None:
+        return _replay(same, wanted, handover, outcome)
+    may = {line.line_no: line for line in await eligible(tx, order_id=order_id, now=now)}
+    places = await inventory.locations(tx)
+    faults = _faults(wanted, may, outcome)
+    place = await _place(tx, order_id, handover, location, places, faults)
+    if faults:
+        raise Invalid(faults)
+    _refuse_what_is_gone(wanted, may)
+    rows = {line.line_no: line.sku_id for line in (await orders.lines(tx, [order_id]))[order_id]}
+    new = _new(order_id, wanted, rows, handover, outcome, number, place, now)
+    await store.insert(tx, new)
+    moves = [
+        orders.Move(
+            order_id=order_id,
+            line_no=line.line_no,
+            quantity=line.quantity,
+            source="delivered",
+            target="return_requested",
+        )
+        for line in new.lines
+    ]
+    await orders.move_units(tx, moves)
+    if handover == "label":
+        content = [(line.sku_id, line.quantity) for line in new.lines]
+        await shipping.want_return_label(
+            tx, return_id=new.return_id, order_id=order_id, location_id=place, content=content, now=now
+        )
+    await jobs.enqueue(tx, EXPIRE, [new.return_id], due_at=new.expires_at)
+    event = Requested(return_id=new.return_id, number=new.number, handover=handover)
+    await journal.append(tx, [(order_id, event)], actor=actor, now=now)
+    return new
+
+
+def _new(
+    order_id: UUID,
+    wanted: Sequence[WishLine],
+    sku_ids: Mapping[int, int],
+    handover: Handover,
+    outcome: Outcome,
+    number: str | None,
+    location_id: int,
+    now: datetime,
+) -> Return:
+    return_id = new_id()
+    expires_at = now + RETURN_REQUEST_LIFE
+    return Return(
+        return_id=return_id,
+        order_id=order_id,
+        number=number or f"R-{return_id.hex[-10:].upper()}",
+        status="requested",
+        outcome=outcome,
+        handover=handover,
+        location_id=location_id,
+        # The reference and a proof that nobody can guess; compared with what is kept here when it is shown.
+        qr_token=None if handover == "label" else f"{show('ret', return_id)}.{secrets.token_urlsafe(16)}",
+        # The worst case, so that the date told is always kept; it comes nearer when the goods are here.
+        refund_by=expires_at + REFUND_WITHIN,
+        refund_minor=0,
+        receipts=0,
+        requested_at=now,
+        received_at=None,
+        closed_at=None,
+        expires_at=expires_at,
+        lines=tuple(
+            ReturnLine(
+                return_id=return_id,
+                line_no=wish.line_no,
+                sku_id=sku_ids[wish.line_no],
+                quantity=wish.quantity,
+                reason=wish.reason,
+                reception="awaiting",
+                acceptance="pending",
+                disposition=None,
+                received=0,
+                accepted=0,
+                rejected=0,
+                missing=0,
+                refund_minor=0,
+            )
+            for wish in sorted(wanted, key=lambda wish: wish.line_no)
+        ),
+    )
+
+
+def _replay(same: Return, wanted: Sequence[WishLine], handover: Handover, outcome: Outcome) -> Return:
+    fields = []
+    if {(line.line_no, line.quantity, line.reason) for line in same.lines} != {
+        (wish.line_no, wish.quantity, wish.reason) for wish in wanted
+    }:
+        fields.append("lines")
+    if same.handover != handover:
+        fields.append("handover")
+    if same.outcome != outcome:
+        fields.append("outcome")
+    if fields:
+        raise BodyDiffers(
+            f"Return {same.number!r} of this order was requested before with another {', '.join(fields)}.",
+            extra={"fields": fields, "return_id": show("ret", same.return_id)},
+        )
+    return same
+
+
+def _faults(wanted: Sequence[WishLine], may: Mapping[int, Eligibility], outcome: Outcome) -> list[Fault]:
+    faults = []
+    if outcome == "exchange":
+        faults.append(Fault("/outcome", "Exchange is not offered: choose refund, and order the other article."))
+    if not wanted:
+        faults.append(Fault("/lines", "At least one line is needed."))
+    seen = set()
+    for place, wish in enumerate(wanted):
+        line = may.get(wish.line_no)
+        if line is None:
+            faults.append(Fault(f"/lines/{place}/line_no", f"The order has no line {wish.line_no}."))
+        elif wish.line_no in seen:
+            faults.append(Fault(f"/lines/{place}/line_no", f"Line {wish.line_no} stands twice."))
+        elif line.quantity and wish.reason not in line.reasons:
+            faults.append(Fault(f"/lines/{place}/reason", line.why))
+        seen.add(wish.line_no)
+    return faults
+
+
+def _refuse_what_is_gone(wanted: Sequence[WishLine], may: Mapping[int, Eligibility]) -> None:
+    refused = [
+        {
+            "line_no": wish.line_no,
+            "asked": wish.quantity,
+            "returnable": may[wish.line_no].quantity,
+            "code": may[wish.line_no].code or "too_many",
+            "detail": may[wish.line_no].why or f"Only {may[wish.line_no].quantity} can be returned.",
+        }
+        for wish in wanted
+        if wish.quantity > may[wish.line_no].quantity
+    ]
+    if refused:
+        text = " ".join(f"Line {one['line_no']}: {one['detail']}" for one in refused[:3])
+        raise Conflict(text, extra={"lines": refused})
+
+
+async def _place(
+    tx: Tx,
+    order_id: UUID,
+    handover: Handover,
+    code: str | None,
+    places: Mapping[int, Location],
+    faults: list[Fault],
+) -> int:
+    """Where it is expected: as named, else where the goods came from, else the first place that takes returns."""
+    takers = sorted(
+        (place for place in places.values() if place.enabled and "returns" in place.capabilities),
+        key=lambda place: (place.priority, place.location_id),
+    )
+    if code is not None:
+        named = next((place for place in takers if place.code == code), None)
+        if named is None:
+            faults.append(Fault("/location", f"{code[:60]!r} is no location that takes returns."))
+            return 0
+        return named.location_id
+    if handover == "store":
+        faults.append(Fault("/location", "A hand-over in a store needs the store's location code."))
+        return 0
+    if not takers:
+        raise Conflict("No location takes returns at present.")
+    sent_from = {shipment.location_id for shipment in (await shipping.of_orders(tx, [order_id]))[order_id]}
+    return next((place for place in takers if place.location_id in sent_from), takers[0]).location_id

@@ -1,0 +1,70 @@
+CREATE TABLE returns (
+    return_id uuid PRIMARY KEY,
+    order_id uuid NOT NULL,
+    -- The customer's own number for it, or one made for them. This prevents a request sent twice from opening two.
+    number text NOT NULL CHECK (length(number) BETWEEN 1 AND 100),
+    status text NOT NULL CHECK (status IN ('requested', 'in_transit', 'received', 'closed', 'declined', 'expired')),
+    outcome text NOT NULL CHECK (outcome IN ('refund', 'exchange')),
+    handover text NOT NULL CHECK (handover IN ('label', 'qr', 'store')),
+    -- Where it is expected; after a drop-off, where it is.
+    location_id integer NOT NULL,
+    -- What the QR code says: whoever shows it has the mail it came with.
+    qr_token text UNIQUE,
+    tracking_number text,
+    refund_by timestamptz NOT NULL,
+    refund_minor bigint NOT NULL DEFAULT 0 CHECK (refund_minor >= 0),
+    -- How many times something of it was received or judged; numbers the receipts.
+    receipts smallint NOT NULL DEFAULT 0 CHECK (receipts >= 0),
+    requested_at timestamptz NOT NULL,
+    received_at timestamptz,
+    closed_at timestamptz,
+    expires_at timestamptz NOT NULL,
+    CONSTRAINT returns_requested_once UNIQUE (order_id, number)
+);
+CREATE INDEX returns_open ON returns (expires_at) WHERE status IN ('requested', 'in_transit', 'received');
+
+CREATE TABLE return_lines (
+    return_id uuid NOT NULL REFERENCES returns,
+    order_id uuid NOT NULL,
+    line_no smallint NOT NULL,
+    sku_id integer NOT NULL,
+    quantity integer NOT NULL CHECK (quantity > 0),
+    reason text NOT NULL,
+    reception text NOT NULL DEFAULT 'awaiting' CHECK (reception IN
+        ('awaiting', 'in_transit', 'received', 'lost', 'short', 'wrong_item', 'expired')),
+    acceptance text NOT NULL DEFAULT 'pending' CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
+    disposition text CHECK (disposition IN ('restock', 'refurbish', 'damaged', 'scrap', 'return_to_vendor')),
+    -- Units that arrived, or that our carrier lost; of these, those taken back, and those that stay the customer's.
+    received integer NOT NULL DEFAULT 0 CHECK (received BETWEEN 0 AND quantity),
+    accepted integer NOT NULL DEFAULT 0 CHECK (accepted >= 0),
+    rejected integer NOT NULL DEFAULT 0 CHECK (rejected >= 0),
+    -- Units that never came and are the customer's again: short, expired or declined.
+    missing integer NOT NULL DEFAULT 0 CHECK (missing >= 0),
+    refund_minor bigint NOT NULL DEFAULT 0 CHECK (refund_minor >= 0),
+    PRIMARY KEY (return_id, line_no),
+    -- This prevents more from being settled than was announced.
+    CONSTRAINT return_lines_settled_once CHECK (accepted + rejected <= received AND received + missing <= quantity),
+    -- This prevents a refund for what did not come back.
+    CONSTRAINT return_lines_refund_needs_goods CHECK (accepted > 0 OR refund_minor = 0)
+);
+CREATE INDEX return_lines_line ON return_lines (order_id, line_no);
+
+-- What was found in the parcel, and what was decided on it, in the order of work. Never rewritten.
+CREATE TABLE return_receipts (
+    return_id uuid NOT NULL,
+    receipt smallint NOT NULL,
+    item smallint NOT NULL,
+    line_no smallint NOT NULL,
+    location_id integer NOT NULL,
+    quantity integer NOT NULL CHECK (quantity > 0),
+    reception text NOT NULL CHECK (reception IN ('received', 'wrong_item', 'lost')),
+    acceptance text NOT NULL CHECK (acceptance IN ('accepted', 'rejected', 'manual')),
+    disposition text CHECK (disposition IN ('restock', 'refurbish', 'damaged', 'scrap', 'return_to_vendor')),
+    refund_minor bigint NOT NULL DEFAULT 0 CHECK (refund_minor >= 0),
+    actor text NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    PRIMARY KEY (return_id, receipt, item),
+    FOREIGN KEY (return_id, line_no) REFERENCES return_lines,
+    -- This prevents a refund for goods that were not taken back.
+    CHECK (acceptance = 'accepted' OR refund_minor = 0)
+);

@@ -1,0 +1,93 @@
+"""What is asked of routing, and what it answers. The answer is kept with the order as the reason for where it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Demand(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of one line that need a location. `needs`: capabilities; `work_days`: working days before it can be
+    packed.
+    """
+
+    line_no: int
+    sku_id: int
+    quantity: int
+    weight_g: int
+    needs: frozenset[str] = frozenset()
+    work_days: int = 0
+    excluded: frozenset[int] = frozenset()  # locations that rejected it or came up short before
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """An order, or what is left of it, to be served by a delivery service to a place."""
+
+    service: str
+    country: str
+    postcode: str
+    ready_from: datetime
+    demands: Sequence[Demand]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What one location sends: dates, our cost in minor units, and [line_no, quantity] pairs."""
+
+    location_id: int
+    service: str
+    hand_over_by: datetime
+    promised_from: datetime
+    promised_by: datetime
+    cost_minor: int
+    lines: Sequence[tuple[int, int]]
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A location that was looked at: what it would cost to send everything from it, or why it could not."""
+
+    location_id: int
+    cost_minor: int | None = None
+    out: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an order goes and why. `short` are [line_no, quantity] pairs no location could serve."""
+
+    why: str
+    parts: Sequence[Part]
+    short: Sequence[tuple[int, int]]
+    candidates: Sequence[Candidate]
+
+    @property
+    def promised_from(self) -> datetime | None:
+        """The first day anything may arrive; None when nothing is sent."""
+        return min((part.promised_from for part in self.parts), default=None)
+
+    @property
+    def promised_by(self) -> datetime | None:
+        """The day by which everything that is sent has arrived; None when nothing is sent."""
+        return max((part.promised_by for part in self.parts), default=None)
+
+
+def stored(decision: Decision) -> dict[str, Any]:
+    """The decision as it is kept, small, for an order's row has a budget: candidates by location id, each with its cost
+    or the reason against it; the service, which is the order's, and what is empty are left out.
+    """
+    built: dict[str, Any] = msgspec.to_builtins(decision)
+    for part in built["parts"]:
+        del part["service"]
+    built["candidates"] = {str(one.location_id): one.out or one.cost_minor for one in decision.candidates}
+    return {key: value for key, value in built.items() if value}
+
+
+def restored(kept: Mapping[str, Any], *, service: str) -> Decision:
+    """The decision as it was, of an order with this delivery service; its candidates by location id."""
+    candidates = [
+        {"location_id": int(place), "out" if isinstance(found, str) else "cost_minor": found}
+        for place, found in sorted(kept.get("candidates", {}).items(), key=lambda item: int(item[0]))
+    ]
+    parts = [{**part, "service": service} for part in kept.get("parts", ())]
+    return msgspec.convert({"short": [], **kept, "parts": parts, "candidates": candidates}, Decision)

@@ -1,0 +1,82 @@
+"""What a brand can do just now: its locations and its delivery tables, in memory, so that a choice costs no SQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from doorstep import delivery, inventory
+from doorstep.db import Tx
+from doorstep.delivery import Planner
+from doorstep.inventory import Location
+from doorstep.routing.decide import Available, decide
+from doorstep.routing.model import Decision, Demand, Part, Request
+
+
+class Network:
+    """Locations and delivery tables as they were when read."""
+
+    def __init__(self, planner: Planner, locations: dict[int, Location]) -> None:
+        self.planner = planner
+        self.locations = locations
+        self._list = list(locations.values())
+
+    @classmethod
+    async def read(cls, tx: Tx) -> Network:
+        """Read the tables now."""
+        return cls(await delivery.planner(tx), await inventory.locations(tx))
+
+    def goes_to(self, service: str, country: str, postcode: str) -> bool:
+        """Whether the service exists, is sold, and delivers there."""
+        known = self.planner.services.get(service)
+        return known is not None and known.enabled and self.planner.transit.days(service, country, postcode) is not None
+
+    def decide(self, request: Request, available: Available) -> Decision:
+        """Choose locations for a request; see `decide`. The service must deliver there (`goes_to`)."""
+        return decide(request, locations=self._list, available=available, plan=self.plan)
+
+    def plan(
+        self, location: Location, request: Request, demands: Sequence[Demand], lines: Sequence[tuple[int, int]]
+    ) -> Part:
+        """Date and price what one location sends.
+
+        Cost: a parcel's fixed cost plus its weight, started kilograms, at the service's rates.
+        """
+        service = self.planner.services[request.service]
+        dated = self.planner.promise(
+            request.service,
+            location_timezone=location.timezone,
+            ready_from=request.ready_from,
+            destination=(request.country, request.postcode),
+            work_days=max((demand.work_days for demand in demands), default=0),
+        )
+        if dated is None:
+            raise LookupError(f"{request.service} does not deliver to {request.country} {request.postcode}")
+        units = dict(lines)
+        weight_g = sum(demand.weight_g * units[demand.line_no] for demand in demands)
+        return Part(
+            location_id=location.location_id,
+            service=request.service,
+            hand_over_by=dated.hand_over_by,
+            promised_from=dated.promised_from,
+            promised_by=dated.promised_by,
+            cost_minor=service.parcel_cost_minor + service.kilogram_cost_minor * -(-weight_g // 1000),
+            lines=lines,
+        )
+
+
+class NetworkCache:
+    """One brand's network in one process, read again when older than `ttl_s`; a change is seen within that time."""
+
+    def __init__(self, *, ttl_s: float = 1.0) -> None:
+        self._ttl_s = ttl_s
+        self._network: Network | None = None
+        self._read_at = 0.0
+
+    async def get(self, tx: Tx) -> Network:
+        """The network, from memory when it is young enough."""
+        if self._network is None or time.monotonic() - self._read_at >= self._ttl_s:
+            started = time.monotonic()
+            self._network = await Network.read(tx)
+            self._read_at = started
+        return self._network

@@ -1,0 +1,132 @@
+"""Quote a cart: each service routed as the order would be, nothing claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from doorstep import catalog, delivery, inventory
+from doorstep.catalog import Product
+from doorstep.db import Tx
+from doorstep.delivery import Work
+from doorstep.kit.errors import Fault, Invalid
+from doorstep.kit.limits import LINES_PER_ORDER, UNITS_PER_LINE
+from doorstep.routing.model import Decision, Demand, Part, Request
+from doorstep.routing.network import Network
+
+
+class QuoteLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of a SKU in the cart, and the work wanted on them."""
+
+    sku: Annotated[str, Meta(min_length=1, max_length=100)]
+    quantity: Annotated[int, Meta(ge=1, le=UNITS_PER_LINE)]
+    personalized: bool = False
+    gift_wrap: bool = False
+
+
+class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A cart and where it goes."""
+
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+    postcode: Annotated[str, Meta(max_length=20)]
+    lines: Annotated[Sequence[QuoteLine], Meta(min_length=1, max_length=LINES_PER_ORDER)]
+
+
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery service for this cart: price in minor units, dates, and the locations that would send it.
+
+    `together`: one parcel. `short`: [line number from 1, quantity] pairs that are not in stock; with any, no date is
+    given. `order_within_s`: so long this date holds.
+    """
+
+    service: str
+    title: str
+    price_minor: int
+    currency: str
+    promised_from: datetime | None
+    promised_by: datetime | None
+    order_within_s: int | None
+    origins: Sequence[str]
+    together: bool
+    short: Sequence[tuple[int, int]]
+
+
+async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
+    """The options of a cart. Raises Invalid naming every line that cannot be sold as asked."""
+    products = await catalog.load(tx, [line.sku for line in cart.lines])
+    faults = [fault for place, line in enumerate(cart.lines) for fault in _faults(line, products, f"/lines/{place}")]
+    if faults:
+        raise Invalid(faults)
+    network = await Network.read(tx)
+    demands = [_demand(line_no, line, products[line.sku], network) for line_no, line in enumerate(cart.lines, start=1)]
+    available = await inventory.read_stock(tx, {demand.sku_id for demand in demands})
+    offered = sorted(network.planner.services.values(), key=lambda service: (service.rank, service.service))
+    options = []
+    for service in offered:
+        if network.goes_to(service.service, cart.country, cart.postcode):
+            request = Request(
+                service=service.service,
+                country=cart.country,
+                postcode=cart.postcode,
+                ready_from=now,
+                demands=demands,
+            )
+            options.append(_option(network, request, network.decide(request, available), now))
+    return options
+
+
+def _faults(line: QuoteLine, products: Mapping[str, Product], at: str) -> list[Fault]:
+    product = products.get(line.sku)
+    if product is None or not product.active:
+        return [Fault(f"{at}/sku", f"There is no product {line.sku!r} for sale.")]
+    faults = []
+    if line.personalized and not product.personalization:
+        faults.append(Fault(f"{at}/personalized", f"{line.sku} is not offered with personalization."))
+    if line.gift_wrap and not product.gift_wrap:
+        faults.append(Fault(f"{at}/gift_wrap", f"{line.sku} cannot be gift-wrapped."))
+    return faults
+
+
+def _demand(line_no: int, line: QuoteLine, product: Product, network: Network) -> Demand:
+    work: list[Work] = []
+    if line.personalized:
+        work.append("personalize")
+    if line.gift_wrap:
+        work.append("gift_wrap")
+    return Demand(
+        line_no=line_no,
+        sku_id=product.sku_id,
+        quantity=line.quantity,
+        weight_g=product.weight_g,
+        needs=frozenset((*product.handling, *work)),
+        work_days=network.planner.work_days(work),
+    )
+
+
+def _option(network: Network, request: Request, decision: Decision, now: datetime) -> Option:
+    service = network.planner.services[request.service]
+    complete = not decision.short
+    return Option(
+        service=service.service,
+        title=service.title,
+        price_minor=service.price_minor,
+        currency=service.currency,
+        promised_from=decision.promised_from if complete else None,
+        promised_by=decision.promised_by if complete else None,
+        order_within_s=_order_within_s(network, request, decision.parts, now) if complete else None,
+        origins=[network.locations[part.location_id].code for part in decision.parts],
+        together=len(decision.parts) == 1,
+        short=decision.short,
+    )
+
+
+def _order_within_s(network: Network, request: Request, parts: Sequence[Part], now: datetime) -> int:
+    """Seconds until the first cut-off after which the date may be later."""
+    service = network.planner.services[request.service]
+    zones = {network.locations[part.location_id].timezone for part in parts}
+    closes = min(delivery.next_cut_off(service, location_timezone=zone, ready_from=now) for zone in zones)
+    return int((closes - now).total_seconds())

@@ -1,0 +1,40 @@
+"""Every route of the API: the nouns' own handlers, and those of the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from doorstep.catalog import api as catalog
+from doorstep.delivery import api as delivery
+from doorstep.fulfillment import api as fulfillment
+from doorstep.insights import api as insights
+from doorstep.inventory import api as inventory
+from doorstep.orders import api as orders
+from doorstep.payments import api as payments
+from doorstep.returns import api as returns
+from doorstep.routing import api as routing
+from doorstep.shipping import api as shipping
+from doorstep.updates import api as updates
+from doorstep.web.api import operations
+
+# In the order of the journey.
+MOUNTED = (
+    catalog,
+    inventory,
+    delivery,
+    routing,
+    orders,
+    payments,
+    fulfillment,
+    shipping,
+    updates,
+    returns,
+    insights,
+    operations,
+)
+
+
+def gather() -> Sequence[Any]:
+    """All handlers, in the order of the journey."""
+    return tuple(handler for one in MOUNTED for handler in one.HANDLERS)

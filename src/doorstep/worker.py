@@ -1,0 +1,145 @@
+"""The worker: gives events their positions, runs the journey's reactions and the jobs, for every brand.
+
+Any number of workers may run. LISTEN is only a hint to look sooner: a brand is looked at again after at most
+`IDLE_S`, and when its next job is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import asyncpg
+import structlog
+
+from doorstep.db import Brand, Database
+from doorstep.db.pool import GONE
+from doorstep.jobs import Kind, Runner
+from doorstep.journal import Reaction, Reactor, give_positions
+from doorstep.journal.append import SQL as JOURNAL_SQL
+from doorstep.kit.clock import wall_now
+from doorstep.kit.errors import Unavailable
+from doorstep.kit.limits import KEEP_COMMANDS
+
+log = structlog.get_logger()
+IDLE_S = 1.0
+NEW_BRANDS_S = 5.0
+PRUNE_S = 3600.0
+
+
+class BrandWorker:
+    """All background work of one brand."""
+
+    def __init__(
+        self, brand: Brand, reactions: Sequence[Reaction], kinds: Sequence[Kind], ports: Mapping[str, object]
+    ) -> None:
+        self.brand = brand
+        self.reactor = Reactor(brand, reactions)
+        self.runner = Runner(brand, kinds, ports)
+        self._wakes = (asyncio.Event(), asyncio.Event())
+
+    async def turn(self) -> int:
+        """One round of the journal: positions, then one batch of each reaction that is due; how much was done."""
+        return await give_positions(self.brand) + await self.reactor.run_once()
+
+    async def drain(self) -> int:
+        """Work until nothing is due any more: events, reactions and jobs. For tests, rehearsals and imports."""
+        await self.reactor.prepare()
+        total = 0
+        while True:
+            done = await self.turn() + await self.runner.run_once()
+            if not done:
+                return total
+            total += done
+
+    async def prune(self) -> None:
+        """Forget what nobody will ask for any more."""
+        await self.runner.prune()
+        async with self.brand.transaction() as tx:
+            await tx.execute(JOURNAL_SQL.prune_commands, wall_now() - KEEP_COMMANDS)
+
+    async def run(self) -> None:
+        """Work until canceled: the journal, the jobs and the pruning side by side."""
+        await _again(self.reactor.prepare, "prepare", once=True)
+        async with asyncio.TaskGroup() as group:
+            for wake, work, name in zip(
+                self._wakes, (self.turn, self.runner.run_once), ("journal", "jobs"), strict=True
+            ):
+                group.create_task(self._loop(wake, work, name))
+            group.create_task(_every(PRUNE_S, self.prune))
+
+    def wake(self) -> None:
+        """Look sooner: something was committed."""
+        for wake in self._wakes:
+            wake.set()
+
+    async def _loop(self, wake: asyncio.Event, work: Any, name: str) -> None:
+        while True:
+            wake.clear()
+            if not await _again(work, name):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), IDLE_S)
+
+
+async def _again(work: Any, name: str, *, once: bool = False) -> int:
+    """Call; when the database is away, wait for it instead of dying."""
+    while True:
+        try:
+            return await work() or 0
+        except (*GONE, Unavailable) as error:
+            log.warning("worker_waits_for_database", work=name, error=repr(error))
+            await asyncio.sleep(0.5)
+            if not once:
+                return 0
+
+
+async def _every(seconds: float, work: Any) -> None:
+    while True:
+        await _again(work, "prune", once=True)
+        await asyncio.sleep(seconds)
+
+
+class Worker:
+    """Background work of all brands of a database; brands made later are found within seconds."""
+
+    def __init__(
+        self, database: Database, reactions: Sequence[Reaction], kinds: Sequence[Kind], ports: Mapping[str, object]
+    ) -> None:
+        self._database = database
+        self._reactions, self._kinds, self._ports = reactions, kinds, ports
+        self._workers: dict[str, BrandWorker] = {}
+
+    async def run(self) -> None:
+        """Work until canceled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen())
+            while True:
+                with contextlib.suppress(*GONE, Unavailable):
+                    for name in await self._database.brands():
+                        if name not in self._workers:
+                            brand = await self._database.brand(name)
+                            worker = BrandWorker(brand, self._reactions, self._kinds, self._ports)
+                            self._workers[name] = worker
+                            group.create_task(worker.run())
+                await asyncio.sleep(NEW_BRANDS_S)
+
+    async def _listen(self) -> None:
+        """Wake a brand's work when something was committed there. Losing the connection only costs the hint."""
+        while True:
+            with contextlib.suppress(*GONE, asyncpg.PostgresError):
+                connection = await asyncpg.connect(self._database.dsn)
+                try:
+                    await connection.add_listener("doorstep", self._woken)
+                    while not connection.is_closed():
+                        await connection.fetchval("SELECT 1")
+                        await asyncio.sleep(5)
+                finally:
+                    await connection.close(timeout=1)
+            await asyncio.sleep(1)
+
+    def _woken(self, connection: Any, pid: int, channel: str, payload: Any) -> None:
+        worker = self._workers.get(payload)
+        if worker is not None:
+            worker.wake()

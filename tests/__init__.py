@@ -1,0 +1,1 @@
+"""The proof: one folder a noun, and the whole journey."""

@@ -1,0 +1,37 @@
+"""The lines of "Done when", by step. A later step adds its own and keeps those before it."""
+
+from __future__ import annotations
+
+from tests.acceptance import budget, chaos, clone, last_units, newcomer, safeguards
+from tests.acceptance.model import Line
+
+STEPS: dict[int, tuple[Line, ...]] = {
+    1: (
+        Line(
+            number=1,
+            text="Fresh clone: make run and make test work as one command each; make demo-json reports >= 2,000 orders,"
+            " 0 oversold, 0 stuck, all floors, in <= 4 minutes after set-up.",
+            measure=clone.measure,
+        ),
+        Line(
+            number=2,
+            text="200 concurrent buyers over HTTP for 25 units: exactly 25 orders and 175 clear refusals, no 5xx,"
+            " 20 times in a row; also with the SKU on two lines, also with two server processes.",
+            measure=last_units.measure,
+        ),
+        Line(
+            number=3,
+            text="kill -9 of server, worker, carrier, gateway and PostgreSQL during the demo: it completes, the audit"
+            " holds, no label bought twice, no capture twice.",
+            measure=chaos.measure,
+        ),
+        Line(number=4, text="Rows and WAL of placing a 2-line order within the budget.", measure=budget.measure),
+        Line(number=5, text="Every sabotage is caught by the test that names it.", measure=safeguards.measure),
+        Line(
+            number=6,
+            text="Someone who has never seen the code finds what happens after a short pick from journey.py"
+            " in a minute.",
+            measure=newcomer.measure,
+        ),
+    ),
+}

@@ -1,0 +1,1 @@
+"""What the adapters and their twins promise beyond the conformance suites."""

@@ -1,0 +1,1 @@
+"""PostgreSQL inside, pools, transactions, migrations."""

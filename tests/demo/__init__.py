@@ -1,0 +1,1 @@
+"""Proof of the demo's input, and of the demo itself."""

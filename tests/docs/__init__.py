@@ -1,0 +1,1 @@
+"""The pages keep their word."""

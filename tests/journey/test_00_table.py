@@ -1,0 +1,27 @@
+"""The table of contents itself: complete, and in agreement with the nouns."""
+
+from __future__ import annotations
+
+from doorstep.journal.model import kinds
+from doorstep.journey import JOURNEY, REACTIONS, WORK
+from doorstep.updates.model import TELLS
+
+
+def test_what_is_worth_telling_is_told_and_nothing_else_is_asked() -> None:
+    told = next(reaction for reaction in REACTIONS if reaction.name == "updates.tell")
+    assert sorted(told.kinds) == sorted(TELLS)
+
+
+def test_each_event_stands_in_one_row_and_each_name_is_unique() -> None:
+    events = [row[0][0].KIND for row in JOURNEY]
+    assert len(events) == len(set(events))
+    assert len({reaction.name for reaction in REACTIONS}) == len(REACTIONS)
+    assert len({kind.name for kind in WORK}) == len(WORK)
+
+
+def test_every_event_without_a_row_is_known_to_need_none() -> None:
+    silent = {
+        "fulfillment.accepted", "fulfillment.picked", "fulfillment.work_done", "shipping.label_bought",
+        "shipping.tracked", "returns.in_transit",
+    }  # fmt: skip
+    assert set(kinds()) - {row[0][0].KIND for row in JOURNEY} == silent

@@ -1,0 +1,43 @@
+"""Load: products, locations and stock; counts are the sums of movements."""
+
+from __future__ import annotations
+
+from tests.support.shop import Shop, receive
+
+
+async def test_counts_are_the_sums_of_movements(shop: Shop) -> None:
+    await receive(shop, "north", {"MUG": 7})
+    row = (await shop.stock("MUG"))["north"]
+    movements = (await shop.get("/v1/stock/movements", sku="MUG", location="north"))["items"]
+    assert row["on_hand"] == 17 == sum(movement["on_hand_delta"] for movement in movements)
+    assert [movement["kind"] for movement in movements] == ["received", "received"]
+    await shop.audit()
+
+
+async def test_a_delivery_note_sent_twice_counts_once_and_says_so(shop: Shop) -> None:
+    note = {"reference": "note-1", "location": "south", "lines": [{"sku": "GLASS", "quantity": 3}]}
+    first = await shop.client.post("/v1/stock/receipts", json=note)
+    second = await shop.client.post("/v1/stock/receipts", json=note)
+    assert (first.json(), second.json()) == ({"changed": 1}, {"changed": 0})
+    assert (await shop.stock("GLASS"))["south"]["on_hand"] == 3
+
+
+async def test_a_count_sets_what_is_there_and_not_below_what_is_claimed(shop: Shop) -> None:
+    await shop.place({"sku": "MUG", "quantity": 6})
+    count = {"reference": "count-1", "location": "north", "lines": [{"sku": "MUG", "on_hand": 8}]}
+    assert (await shop.client.post("/v1/stock/counts", json=count)).json() == {"changed": 1}
+    assert (await shop.client.post("/v1/stock/counts", json=count)).json() == {"changed": 0}
+    low = {"reference": "count-2", "location": "north", "lines": [{"sku": "MUG", "on_hand": 5}]}
+    refused = await shop.send("POST", "/v1/stock/counts", low, expect=409)
+    assert "5" in refused["detail"]
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 8
+    await shop.audit()
+
+
+async def test_unknown_codes_are_all_named_and_nothing_is_booked(shop: Shop) -> None:
+    lines = [{"sku": "MUG", "quantity": 1}, {"sku": "NOPE", "quantity": 1}, {"sku": "MUG", "quantity": 2}]
+    note = {"reference": "note-2", "location": "nowhere", "lines": lines}
+    problem = await shop.send("POST", "/v1/stock/receipts", note, expect=422)
+    pointers = [error["pointer"] for error in problem["errors"]]
+    assert pointers == ["/location", "/lines/1/sku", "/lines/2/sku"]
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 10

@@ -1,0 +1,1 @@
+"""Money: taken once, given back once."""

@@ -1,0 +1,284 @@
+"""The safeguards: where each stands, what taking it away looks like, and the test that must notice."""
+
+from __future__ import annotations
+
+import msgspec
+
+_MIGRATION = "src/doorstep/db/migrations/brand/0001_initial.sql"
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """A piece of text in a file, and what stands there instead."""
+
+    path: str
+    old: str
+    new: str
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One sabotage. `test` is a pytest id without parameters; one failing variant is enough."""
+
+    name: str
+    edits: tuple[Edit, ...]
+    test: str
+
+
+def _code(path: str, old: str, new: str) -> Edit:
+    return Edit(f"src/doorstep/{path}", old, new)
+
+
+def _schema(old: str, new: str) -> tuple[Edit, ...]:
+    """A change of the schema, where databases are made from."""
+    return (Edit(_MIGRATION, old, new),)
+
+
+_STOCK = "inventory/queries.sql"
+_JOURNAL = "journal/queries.sql"
+_JOBS = "jobs/queries.sql"
+_ORDERS = "orders/queries.sql"
+_MOVED = 'moved = {row["partition"]: row["position"] for row in rows}'
+_MOVE = "await tx.execute(SQL.move_cursors, reaction.name, lane, list(moved), list(moved.values()))"
+_AVAILABLE = "s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit"
+
+STOCK = (
+    Case(
+        name="the guard: WHERE of the claim",
+        edits=(_code(_STOCK, f"\n    AND {_AVAILABLE} >= sums.quantity", ""),),
+        test="tests/inventory/test_claim.py::test_the_guard_leaves_the_safety_stock_alone",
+    ),
+    Case(
+        name="the CHECK behind the guard",
+        edits=_schema(
+            "CHECK (reserved BETWEEN 0 AND on_hand - damaged - quality_control + oversell_limit)",
+            "CHECK (reserved >= 0)",
+        ),
+        test="tests/inventory/test_claim.py::test_the_database_itself_refuses_to_sell_a_unit_twice",
+    ),
+    Case(
+        name="the CHECK on a claim's open units",
+        edits=_schema("CHECK (open BETWEEN 0 AND claimed)", "CHECK (claimed > 0)"),
+        test="tests/inventory/test_claim.py::test_the_database_itself_refuses_a_claim_below_zero",
+    ),
+    Case(
+        name="the lock on stock rows",
+        edits=(
+            _code(
+                _STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s", "ORDER BY s.sku_id, s.location_id"
+            ),
+        ),
+        test="tests/races/test_last_unit.py::test_an_order_that_lost_the_race_is_refused_and_writes_nothing",
+    ),
+    Case(
+        name="the order of the locks on stock",
+        edits=(
+            _code(_STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s", "FOR NO KEY UPDATE OF s"),
+            _code(_STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE\n", "FOR NO KEY UPDATE\n"),
+        ),
+        test="tests/inventory/test_claim.py::test_stock_is_locked_in_key_order_whatever_the_plan",
+    ),
+    Case(
+        name="adding up lines of one SKU in the guard",
+        edits=(
+            _code(
+                _STOCK,
+                "SELECT sku_id, location_id, sum(quantity) AS quantity FROM wanted",
+                "SELECT sku_id, location_id, max(quantity) AS quantity FROM wanted",
+            ),
+        ),
+        test="tests/inventory/test_claim.py::test_the_guard_adds_up_two_lines_of_one_sku",
+    ),
+    Case(
+        name="adding up lines of one SKU before the second look",
+        edits=(_code("orders/place.py", "units.get(key, 0) + claim.quantity", "claim.quantity"),),
+        test="tests/races/test_last_unit.py::test_units_for_two_lines_are_added_up_before_the_second_look",
+    ),
+    Case(
+        name="the row that remembers a delivery note",
+        edits=_schema(
+            "ON stock_movements (kind, reference, sku_id, location_id)",
+            "ON stock_movements (kind, reference, sku_id, location_id, movement_id)",
+        ),
+        test="tests/inventory/test_stock.py::test_a_delivery_note_sent_twice_counts_once",
+    ),
+)
+
+ORDERS = (
+    Case(
+        name="the order's key: channel and number",
+        edits=_schema(
+            "CONSTRAINT orders_placed_once UNIQUE (channel_id, number)",
+            "CONSTRAINT orders_placed_once UNIQUE (channel_id, number, order_id)",
+        ),
+        test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
+    ),
+    Case(
+        name="ON CONFLICT of placing",
+        edits=(_code(_ORDERS, "    ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING\n", ""),),
+        test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
+    ),
+    Case(
+        name="comparing the body of a retry",
+        edits=(_code("orders/place.py", "        if fields:\n", "        if not fields and fields:\n"),),
+        test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
+    ),
+    Case(
+        name="the Idempotency-Key of a command",
+        edits=_schema("key text PRIMARY KEY CHECK", "key text NOT NULL CHECK"),
+        test="tests/races/test_orders.py::test_a_cancel_sent_twice_at_once_cancels_once",
+    ),
+    Case(
+        name="the lock on orders",
+        edits=(_code(_ORDERS, "ORDER BY order_id FOR NO KEY UPDATE", "ORDER BY order_id"),),
+        test="tests/races/test_orders.py::test_locking_an_order_keeps_every_other_writer_out",
+    ),
+    Case(
+        name="the order of the locks on orders",
+        edits=(_code(_ORDERS, "ORDER BY order_id FOR NO KEY UPDATE", "FOR NO KEY UPDATE"),),
+        test="tests/races/test_orders.py::test_orders_are_locked_by_id_in_whatever_order_they_are_named",
+    ),
+    Case(
+        name="a unit is in exactly one bucket",
+        edits=_schema(
+            "CONSTRAINT order_lines_units_add_up CHECK (ordered =",
+            "CONSTRAINT order_lines_units_add_up CHECK (ordered > 0 OR ordered =",
+        ),
+        test="tests/orders/test_units.py::test_the_database_itself_keeps_every_unit_in_exactly_one_bucket",
+    ),
+    Case(
+        name="looking again after a cancel, when re-routing",
+        edits=(
+            _code(
+                "orders/reroute.py",
+                "units = min(wish.quantity, left[wish.line_no, wish.source])",
+                "units = wish.quantity",
+            ),
+        ),
+        test="tests/races/test_orders.py::test_a_reroute_that_waits_for_a_cancel_claims_nothing",
+    ),
+    Case(
+        name="looking again after a cancel, when picking",
+        edits=(_code("fulfillment/take.py", "    await align(tx, rows, now=now)\n", ""),),
+        test="tests/races/test_orders.py::test_a_pick_that_waits_for_a_cancel_takes_nothing",
+    ),
+    Case(
+        name="the brand's schema in the search path",
+        edits=(_code("db/pool.py", 'f"{schema},ext"', """f"{'main' if schema == 'other' else schema},ext\""""),),
+        test="tests/races/test_orders.py::test_two_brands_at_once_and_nothing_crosses",
+    ),
+)
+
+ONCE = (
+    Case(
+        name="the row that remembers a tracking event",
+        edits=_schema(
+            "PRIMARY KEY (carrier, carrier_event_id)", "PRIMARY KEY (carrier, carrier_event_id, recorded_at)"
+        ),
+        test="tests/races/test_once.py::test_a_tracking_event_on_two_connections_at_once_is_new_once",
+    ),
+    Case(
+        name="the row that remembers what was told",
+        edits=_schema("UNIQUE (event_id, kind, channel)", "UNIQUE (event_id, kind, channel, update_id)"),
+        test="tests/races/test_once.py::test_a_customer_is_told_of_an_event_once_over_a_channel",
+    ),
+    Case(
+        name="the row that remembers a capture",
+        edits=_schema("UNIQUE (kind, cause)", "UNIQUE (kind, cause, transaction_id)"),
+        test="tests/races/test_once.py::test_a_shipment_is_charged_once",
+    ),
+    Case(
+        name="one living authorization an order",
+        edits=_schema(
+            "CREATE UNIQUE INDEX payment_transactions_one_authorize", "CREATE INDEX payment_transactions_one_authorize"
+        ),
+        test="tests/races/test_once.py::test_an_order_has_one_living_authorization",
+    ),
+    Case(
+        name="one job an intent",
+        edits=_schema("UNIQUE (kind, subject)", "UNIQUE (kind, subject, job_id)"),
+        test="tests/races/test_once.py::test_an_intent_gets_one_job",
+    ),
+)
+
+JOURNAL = (
+    Case(
+        name="the relay's lease",
+        edits=(_code(_JOURNAL, "SELECT position FROM relay FOR UPDATE SKIP LOCKED", "SELECT position FROM relay"),),
+        test="tests/journal/test_relay.py::test_only_one_relay_works_at_a_time",
+    ),
+    Case(
+        name="the relay looks for what has no place, not for what is newer",
+        edits=(
+            _code(
+                _JOURNAL,
+                "FROM events WHERE position IS NULL ORDER BY ord LIMIT $2",
+                "FROM events WHERE ord > coalesce((SELECT max(ord) FROM events WHERE position IS NOT NULL), 0)"
+                " ORDER BY ord LIMIT $2",
+            ),
+        ),
+        test="tests/journal/test_relay.py::test_an_event_that_commits_late_is_not_missed",
+    ),
+    Case(
+        name="one event a place in an order's story",
+        edits=_schema(
+            "CONSTRAINT events_one_per_seq UNIQUE (order_id, seq)",
+            "CONSTRAINT events_one_per_seq UNIQUE (order_id, seq, event_id)",
+        ),
+        test="tests/journal/test_relay.py::test_two_events_cannot_share_a_place_in_an_orders_story",
+    ),
+    Case(
+        name="cursor and effects in one transaction",
+        edits=(
+            _code(
+                "journal/react.py",
+                "                await _digest(tx, reaction, [_recorded(row) for row in rows])\n"
+                f"                {_MOVED}\n"
+                f"                {_MOVE}\n",
+                f"                {_MOVED}\n"
+                f"                {_MOVE}\n"
+                "            async with self._brand.transaction() as tx:\n"
+                "                await _digest(tx, reaction, [_recorded(row) for row in rows])\n",
+            ),
+        ),
+        test="tests/journal/test_react.py::test_a_worker_killed_before_its_commit_has_done_nothing_and_moved_nowhere",
+    ),
+    Case(
+        name="the lock on a reaction's cursor",
+        edits=(
+            _code(
+                _JOURNAL,
+                "WHERE reaction = $1 AND lane = $2 AND partition = ANY($3) FOR UPDATE SKIP LOCKED",
+                "WHERE reaction = $1 AND lane = $2 AND partition = ANY($3)",
+            ),
+        ),
+        test="tests/journal/test_react.py::test_a_batch_in_hand_is_left_alone_by_other_workers",
+    ),
+    Case(
+        name="waiting behind a parked event",
+        edits=(
+            _code(
+                "journal/react.py",
+                'parked: set[UUID | None] = {row["order_id"] for row in rows}',
+                "parked: set[UUID | None] = {None for row in rows[:0]}",
+            ),
+        ),
+        test="tests/journal/test_react.py::test_later_events_queue_up_behind_a_parked_one_and_go_through_in_order",
+    ),
+    Case(
+        name="a job's lease, when it is claimed",
+        edits=(_code(_JOBS, " AND (leased_until IS NULL OR leased_until < clock_timestamp())", ""),),
+        test="tests/jobs/test_jobs.py::test_a_job_whose_holder_died_is_done_again_once_when_its_lease_has_run_out",
+    ),
+    Case(
+        name="a job's lease, when it is finished",
+        edits=(
+            _code(
+                _JOBS,
+                "last_error = NULL\nWHERE job_id = $1 AND lease = $2 AND state = 'waiting'",
+                "last_error = NULL\nWHERE job_id = $1 AND $2::uuid IS NOT NULL",
+            ),
+        ),
+        test="tests/jobs/test_jobs.py::test_a_result_that_comes_after_the_lease_was_lost_is_rolled_back",
+    ),
+)
+
+CASES: tuple[Case, ...] = (*STOCK, *ORDERS, *ONCE, *JOURNAL)

@@ -1,0 +1,1 @@
+"""What tests share: helpers and the processes they talk to."""
