@@ -1,7 +1,10 @@
 """The table of contents: what follows from what. Only steps between nouns stand here; within a noun, call the function.
 
-Read a row as: when this has happened, these follow, each once, in order per order. To find what happens after a short
-pick, look for ShortPicked.
+Read a row as: when this has happened, these steps follow. Each step gets an event once, and the events of one order in
+their sequence; steps of a row do not wait for one another. `# → X` names the events a step tells in turn: look for
+their
+rows. `# someone …` is where a person or a partner acts next, by the API. To find what happens after a short pick, look
+for ShortPicked.
 """
 
 from __future__ import annotations
@@ -14,53 +17,54 @@ from doorstep.journal import when
 from doorstep.journal.model import reactions
 
 JOURNEY: Final = (
-    # place: claims stock and routes inside its own transaction (orders.place); then
+    # place: stock is claimed where it was promised, in the transaction of placing
     when(orders.Placed, payments.authorize, delivery.open_ledger, fulfillment.open_orders, updates.tell),
+    # → payments.Authorized or Declined
     when(orders.HoldPlaced, updates.tell),
-    when(orders.HoldReleased, fulfillment.activate),
+    when(orders.HoldReleased, fulfillment.activate),  # → fulfillment.Activated, when no hold is left
     when(orders.AddressChanged, updates.tell),
     # pay
-    when(payments.Authorized, orders.release_payment_hold),
-    when(payments.Declined, orders.await_payment_retry, updates.tell),
+    when(payments.Authorized, orders.release_payment_hold),  # → orders.HoldReleased, or HoldPlaced for a risk
+    when(payments.Declined, orders.await_payment_retry, updates.tell),  # → orders.Canceled after the last try
     when(payments.Captured, orders.refresh_payment),
     when(payments.Refunded, orders.refresh_payment, updates.tell),
     when(payments.Voided, orders.refresh_payment),
     when(payments.Failed, orders.refresh_payment),
     # change
-    when(orders.Canceled, fulfillment.withdraw, payments.reduce, updates.tell),
-    # route again: a location rejects, a picker finds less, goods arrive
-    when(fulfillment.Rejected, orders.reroute),
-    when(fulfillment.ShortPicked, orders.reroute),
-    when(orders.Rerouted, fulfillment.open_orders),
-    when(orders.Backordered, fulfillment.open_orders, delivery.repromise),
-    when(inventory.Received, orders.allocate_waiting),
-    when(orders.Allocated, fulfillment.open_orders, updates.tell),
-    # fulfill and ship
-    when(fulfillment.Activated, shipping.keep_watch),
-    when(fulfillment.Packed, shipping.prepare),
-    when(shipping.HandedOver, payments.capture, updates.tell),
-    # track
-    when(shipping.Late, delivery.repromise),
+    when(orders.Canceled, fulfillment.withdraw, payments.reduce, updates.tell),  # → payments.Voided
+    # route again: a location rejects its work, a picker finds less than the book says, goods arrive
+    when(fulfillment.Rejected, orders.reroute),  # → orders.Rerouted for what another location has,
+    when(fulfillment.ShortPicked, orders.reroute),  # → orders.Backordered for the rest, with an exception; or both
+    when(orders.Rerouted, fulfillment.open_orders, delivery.repromise),  # → Activated; delivery.Repromised if later
+    when(orders.Backordered, fulfillment.open_orders, delivery.repromise),  # → delivery.Repromised
     when(delivery.Repromised, updates.tell),
-    when(shipping.Lost, payments.refund, updates.tell),
+    when(inventory.Received, orders.allocate_waiting),  # → orders.Allocated, first come, first served
+    when(orders.Allocated, fulfillment.open_orders, delivery.repromise, updates.tell),  # → fulfillment.Activated
+    # fulfill: someone accepts or rejects, picks, personalizes, wraps, packs
+    when(fulfillment.Activated, shipping.keep_watch),
+    when(fulfillment.Packed, shipping.prepare),  # → shipping.LabelBought; then someone hands the parcel over
+    when(shipping.HandedOver, payments.capture, updates.tell),  # → payments.Captured
+    # track: the carrier tells
+    when(shipping.Late, delivery.repromise),  # → delivery.Repromised
+    when(shipping.Lost, payments.refund, updates.tell),  # → payments.Refunded
     when(shipping.Delivered, updates.tell),
-    # return
+    # return: the customer asks; then someone receives and judges the goods
     when(returns.Requested, updates.tell),
-    when(shipping.ReturnLabelBought, returns.attach_label),
+    when(shipping.ReturnLabelBought, returns.attach_label),  # → returns.LabelBought
     when(returns.LabelBought, updates.tell),
-    when(shipping.ReturnTracked, returns.follow),
-    when(returns.Received, payments.refund, updates.tell),
-    when(returns.Lost, payments.refund),
+    when(shipping.ReturnTracked, returns.follow),  # → returns.InTransit or Lost
+    when(returns.Received, payments.refund, updates.tell),  # → payments.Refunded
+    when(returns.Lost, payments.refund),  # → payments.Refunded
     when(returns.Declined, updates.tell),
     when(returns.Expired, updates.tell),
 )
 REACTIONS: Final = reactions(JOURNEY)
 
-# Work with the outside or for later: each row is an intent written by a step above, carried out by a job.
+# Work with the outside, or for later: an intent written by a step above, carried out by a job.
 WORK: Final = (
-    does("payments.call", payments.perform, owner="finance"),
-    does("shipping.buy_label", shipping.buy_label, owner="warehouse"),
-    does("shipping.watch", shipping.watch, owner="customer service"),
-    does("updates.send", updates.send, owner="customer service"),
-    does("returns.expire", returns.expire, owner="customer service"),
+    does("payments.call", payments.perform, owner="finance"),  # from authorize, capture, refund, reduce
+    does("shipping.buy_label", shipping.buy_label, owner="warehouse"),  # from prepare, and from a return by label
+    does("shipping.watch", shipping.watch, owner="customer service"),  # from keep_watch; → shipping.Late
+    does("updates.send", updates.send, owner="customer service"),  # from tell
+    does("returns.expire", returns.expire, owner="customer service"),  # from a return's request; → returns.Expired
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from re import findall
+
+from doorstep import journey
 from doorstep.journal.model import kinds
 from doorstep.journey import JOURNEY, REACTIONS, WORK
 from doorstep.updates.model import TELLS
@@ -25,3 +29,16 @@ def test_every_event_without_a_row_is_known_to_need_none() -> None:
         "shipping.tracked", "returns.in_transit",
     }  # fmt: skip
     assert set(kinds()) - {row[0][0].KIND for row in JOURNEY} == silent
+
+
+def test_the_events_that_comments_name_exist() -> None:
+    text = Path(journey.__file__).read_text()
+    known = {f"{kind.__module__.split('.')[1]}.{kind.__name__}" for kind in kinds().values()}
+    named = {
+        name
+        for line in text.splitlines()
+        if "# →" in line
+        for name in findall(r"\b[a-z]+\.[A-Z]\w+", line.split("# →")[1])
+    }
+    assert len(named) > 10
+    assert named <= known

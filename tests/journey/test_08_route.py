@@ -69,3 +69,16 @@ async def test_who_waits_is_served_when_goods_arrive_first_come_first_served(sho
     assert second_order["lines"][0]["units"]["shortfall"] == 1
     assert [item["order_id"] for item in (await shop.get("/v1/exceptions"))["items"]] == [second["order_id"]]
     await shop.audit()
+
+
+async def test_a_date_that_was_not_known_is_told_when_goods_arrive(shop: Shop) -> None:
+    placed = await shop.place({"sku": "GLASS", "quantity": 7}, on_short="accept")
+    await shop.drain()
+    before = (await shop.get(f"/v1/orders/{placed['order_id']}"))["promises"]
+    assert [entry["promised_by"] for entry in before] == [None]
+    await receive(shop, "north", {"GLASS": 9})
+    await shop.drain()
+    after = (await shop.get(f"/v1/orders/{placed['order_id']}"))["promises"]
+    assert after[-1]["promised_by"] is not None
+    assert after[-1]["told_at"] is not None
+    await shop.audit()

@@ -30,6 +30,7 @@ _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyn
 GONE: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was told the server goes, and was used again before it closed
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,

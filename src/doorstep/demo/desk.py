@@ -44,7 +44,7 @@ class Desk:
 
     def __init__(self, api: Calls, book: Book, customers: Customers, plans: Iterable[HoldDecision]) -> None:
         self._api, self._book, self._customers = api, book, customers
-        self._plans = {(plan.order, plan.hold): plan for plan in plans}
+        self._plans: dict[tuple[str, str], HoldDecision] = {(plan.order, plan.hold): plan for plan in plans}
         self._opens_at: datetime | None = None
         self.settled: Counter[str] = Counter()
 
@@ -68,8 +68,7 @@ class Desk:
         return hold.placed_at + (plan.after if plan else _UNPLANNED)
 
     def _plan(self, hold: Hold) -> HoldDecision | None:
-        # The reason is one of more kinds than the scenario knows.
-        return self._plans.get((self._book.numbers[hold.order_id], hold.reason))  # type: ignore[call-overload, no-any-return]
+        return self._plans.get((self._book.numbers[hold.order_id], hold.reason))
 
     async def _decide(self, hold: Hold) -> None:
         plan, path = self._plan(hold), f"/v1/orders/{hold.order_id}"

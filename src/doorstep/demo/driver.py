@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -80,7 +80,7 @@ class Driver:
         )
         self._desk = Desk(self.api, self._book, self._customers, scenario.floor.holds)
         self._next_job_at: datetime | None = None
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self.stops = 0
 
     @property

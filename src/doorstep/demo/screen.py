@@ -16,7 +16,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from doorstep.demo.driver import Progress
-from doorstep.demo.report import summary
+from doorstep.demo.report import WIDTH, summary
 from doorstep.demo.scenario import Scenario
 from doorstep.demo.stage import Stage
 from doorstep.demo.summary import Figures
@@ -30,6 +30,8 @@ class Screen:
     def __init__(self, *, machine: bool) -> None:
         self._machine = machine
         self._console = Console(stderr=True, highlight=False)
+        if not self._console.is_terminal:
+            self._console = Console(stderr=True, highlight=False, width=200)
         self._bar: Bar | None = None
         self._ready: set[str] = set()
         self._week = ""
@@ -54,11 +56,12 @@ class Screen:
         units = sum(order.units for order in scenario.orders)
         text = (
             f"[bold]{len(scenario.orders):,} real orders[/] of a British gift shop, {units:,} units, "
-            f"{len(scenario.locations)} places, from [bold]{scenario.starts_at:%-d %B}[/] on: click to doorstep and back.\n"
-            "Four fifths of the stock is there, the rest is on its way. Parcels get lost, answers too; pickers find less,\n"
-            "customers change their minds. [dim]Online Retail II, Daqing Chen, UCI 502, CC BY 4.0[/]"
+            f"{len(scenario.locations)} places: from the click to the doorstep and back.\n"
+            "Four fifths of the stock is there, the rest on its way. Parcels and answers get lost, pickers find less,\n"
+            "customers change their minds. [dim]Data: Online Retail II, Daqing Chen, UCI 502, CC BY 4.0[/]"
         )
-        self._console.print(Panel(text, title="[bold]Doorstep[/]", title_align="left", border_style="cyan", width=110))
+        panel = Panel(text, title="[bold]Doorstep[/]", title_align="left", border_style="cyan", width=WIDTH)
+        self._console.print(panel)
         self.say(f"Everything of this run is in {folder}")
 
     def process(self, name: str, state: str) -> None:
@@ -68,12 +71,10 @@ class Screen:
             self._console.print(f"  [green]●[/] {name}")
         elif state == "ready":
             self._console.print(f"  [green]●[/] {name} is back")
-        elif state in ("waiting", "failed"):
-            self._console.print(
-                f"  [red]●[/] {name} died; it is started again"
-                if state == "waiting"
-                else f"  [red]●[/] {name} does not start"
-            )
+        elif state == "waiting":
+            self._console.print(f"  [red]●[/] {name} died; it is started again")
+        elif state == "failed":
+            self._console.print(f"  [red]●[/] {name} does not start")
 
     def phase(self, name: str, seconds: float) -> None:
         """Remember how long a part took."""
@@ -153,7 +154,7 @@ def _links(stage: Stage, figures: Figures) -> RenderableType:
     if story:
         lines += [
             "",
-            f"[bold]A story worth reading[/]: order {story['number']}, {story['kinds']} kinds of things happened to it.",
+            f"[bold]A story worth reading[/]: order {story['number']}, with {story['kinds']} kinds of events.",
             "",
             f"  curl -s {auth} {stage.api_url}/v1/orders/{story['order_id']}/timeline",
         ]

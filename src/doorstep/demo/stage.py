@@ -94,7 +94,6 @@ async def on_stage(folder: Path, run: Run, *, starts_at: datetime, port: int, te
 
     What is there already stays as it is. Raises SupervisorError when something does not come up.
     """
-    folder.mkdir(parents=True, exist_ok=True)
 
     def changed(name: str, state: str) -> None:
         _write_pids(folder, supervisor)

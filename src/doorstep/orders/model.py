@@ -259,19 +259,21 @@ class Canceled(Event, frozen=True, kw_only=True):
 
 
 class Allocated(Event, frozen=True, kw_only=True):
-    """Waiting units got stock."""
+    """Waiting units got stock; from where they are now they arrive by `expected_by`."""
 
     KIND: ClassVar[str] = "orders.allocated"
     cause: str
     lines: Sequence[AllocatedLine]
+    expected_by: datetime
 
 
 class Rerouted(Event, frozen=True, kw_only=True):
-    """Claims moved to other locations."""
+    """Claims moved to other locations; from there the units arrive by `expected_by`."""
 
     KIND: ClassVar[str] = "orders.rerouted"
     cause: str
     lines: Sequence[ReroutedLine]
+    expected_by: datetime
 
 
 class Backordered(Event, frozen=True, kw_only=True):

@@ -252,15 +252,9 @@ class _Result:
                     )
                     self._takes.append(_claim(wish, skus, part.location_id))
                     self._leave(wish, skus, "reserved", self._gives)
-        if served and order_id in self._causes:
-            self._events.append((order_id, Rerouted(cause=cause, lines=served)))
-        elif served:
-            allocated = [
-                AllocatedLine(line_no=line.line_no, quantity=line.quantity, location_id=line.to_location_id)
-                for line in served
-            ]
-            self._events.append((order_id, Allocated(cause=cause, lines=allocated)))
-        if served:
+        expected_by = decision.promised_by
+        if served and expected_by is not None:
+            self._events.append((order_id, _moved(served, cause, expected_by, found_again=order_id in self._causes)))
             self._decisions.append((order_id, cause, decision))
         if order_id in self._causes:
             self._wait(order_id, cause, [wish for left in queue.values() for wish in left], skus, supply)
@@ -310,6 +304,16 @@ class _Result:
             )
         await inventory.claim(tx, claims=self._takes)
         return bool(self._takes)
+
+
+def _moved(served: Sequence[ReroutedLine], cause: str, expected_by: datetime, *, found_again: bool) -> Event:
+    """What to tell of units that have a location now: claims that moved, or waiting units that got stock."""
+    if found_again:
+        return Rerouted(cause=cause, lines=served, expected_by=expected_by)
+    lines = [
+        AllocatedLine(line_no=line.line_no, quantity=line.quantity, location_id=line.to_location_id) for line in served
+    ]
+    return Allocated(cause=cause, lines=lines, expected_by=expected_by)
 
 
 def _draw(queue: list[Wish], quantity: int) -> list[Wish]:

@@ -11,7 +11,8 @@ from doorstep.shipping import store
 
 
 async def drop_return_label(tx: Tx, *, return_id: UUID, by: str, now: datetime) -> None:
-    """A label that is not bought yet will not be, and nobody is asked about its refusal any more. Again changes nothing.
+    """A label that is not bought yet will not be, and nobody is asked about its refusal any more. Again changes
+    nothing.
 
     One that was bought stays. Call it with the order locked.
     """
