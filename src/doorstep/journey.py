@@ -1,10 +1,9 @@
 """The table of contents: what follows from what. Only steps between nouns stand here; within a noun, call the function.
 
 Read a row as: when this has happened, these steps follow. Each step gets an event once, and the events of one order in
-their sequence; steps of a row do not wait for one another. `# → X` names the events a step tells in turn: look for
-their
-rows. `# someone …` is where a person or a partner acts next, by the API. To find what happens after a short pick, look
-for ShortPicked.
+their sequence; steps of a row do not wait for one another. `# → X` names the events a step tells in turn: most have a
+row of their own. `someone` is a person or a partner, who acts next by the API. To find what happens after a short pick,
+look for ShortPicked.
 """
 
 from __future__ import annotations
@@ -32,11 +31,12 @@ JOURNEY: Final = (
     when(payments.Failed, orders.refresh_payment),
     # change
     when(orders.Canceled, fulfillment.withdraw, payments.reduce, updates.tell),  # → payments.Voided
-    # route again: a location rejects its work, a picker finds less than the book says, goods arrive
-    when(fulfillment.Rejected, orders.reroute),  # → orders.Rerouted for what another location has,
-    when(fulfillment.ShortPicked, orders.reroute),  # → orders.Backordered for the rest, with an exception; or both
+    # route again: a location rejects its work, or a picker finds less than the book says (the book is corrected, the rest
+    # of the work goes on). What another location has is re-routed; the rest waits, with an exception for a person
+    when(fulfillment.Rejected, orders.reroute),  # → orders.Rerouted, orders.Backordered, or both
+    when(fulfillment.ShortPicked, orders.reroute),  # → orders.Rerouted, orders.Backordered, or both
     when(orders.Rerouted, fulfillment.open_orders, delivery.repromise),  # → Activated; delivery.Repromised if later
-    when(orders.Backordered, fulfillment.open_orders, delivery.repromise),  # → delivery.Repromised
+    when(orders.Backordered, fulfillment.open_orders, delivery.repromise),  # → delivery.Repromised if later or unknown
     when(delivery.Repromised, updates.tell),
     when(inventory.Received, orders.allocate_waiting),  # → orders.Allocated, first come, first served
     when(orders.Allocated, fulfillment.open_orders, delivery.repromise, updates.tell),  # → fulfillment.Activated
