@@ -30,9 +30,9 @@ JOURNEY: Final = (
     when(payments.Voided, orders.refresh_payment),
     when(payments.Failed, orders.refresh_payment),
     # change
-    when(orders.Canceled, fulfillment.withdraw, payments.reduce, updates.tell),  # → payments.Voided
-    # route again: a location rejects its work, or a picker finds less than the book says (the book is corrected, the rest
-    # of the work goes on). What another location has is re-routed; the rest waits, with an exception for a person
+    when(orders.Canceled, fulfillment.withdraw, payments.reduce, payments.refund, updates.tell),  # → payments.Voided
+    # route again: a location rejects its work, or a picker finds less than the book says (the book is corrected, the
+    # rest of the work goes on). What another location has is re-routed; the rest waits, with an exception for a person
     when(fulfillment.Rejected, orders.reroute),  # → orders.Rerouted, orders.Backordered, or both
     when(fulfillment.ShortPicked, orders.reroute),  # → orders.Rerouted, orders.Backordered, or both
     when(orders.Rerouted, fulfillment.open_orders, delivery.repromise),  # → Activated; delivery.Repromised if later

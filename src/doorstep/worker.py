@@ -90,9 +90,11 @@ async def _again(work: Any, name: str, *, once: bool = False) -> int:
             return await work() or 0
         except (*GONE, Unavailable) as error:
             log.warning("worker_waits_for_database", work=name, error=repr(error))
-            await asyncio.sleep(0.5)
-            if not once:
-                return 0
+        except Exception:  # one brand's trouble must not end the work of the others
+            log.exception("worker_work_failed", work=name)
+        await asyncio.sleep(0.5)
+        if not once:
+            return 0
 
 
 async def _every(seconds: float, work: Any) -> None:

@@ -76,7 +76,15 @@ def shipped(order_id: UUID, amount_minor: int, shipment: UUID | None = None) -> 
 
 
 def canceled(order_id: UUID, amount_minor: int) -> Recorded[Any]:
-    event = orders.Canceled(change_id=new_id(), reason="-", amount_minor=amount_minor, everything=True, lines=())
+    event = orders.Canceled(
+        change_id=new_id(),
+        reason="-",
+        amount_minor=amount_minor,
+        refund_minor=0,
+        cause="cancel",
+        everything=True,
+        lines=(),
+    )
     return recorded(order_id, event)
 
 

@@ -21,6 +21,9 @@ _UNDERWAY = (*_CANCELABLE, "picked", "packed", "shipped")
 _RECT = re.compile(r"M(\d+) (\d+)h(\d+)v(\d+)h-\d+Z")
 _SIZE = re.compile(r'<svg width="(\d+)" height="(\d+)"')
 
+TRIES = 5
+"""How often a customer tries to cancel what is being worked on just then."""
+
 TO_THE_POST = timedelta(hours=20)
 """From having the label or the code to handing the goods in."""
 
@@ -65,7 +68,6 @@ class Customers:
         self._to_come = [action for action in actions if f"action {action.reference}" not in done]
         self._waiting: dict[str, CustomerAction] = {}
         self._scanned: set[str] = set()
-        self.canceled_lines = 0
 
     @property
     def next_at(self) -> datetime | None:
@@ -98,36 +100,36 @@ class Customers:
         if action.order not in self._book.ids:
             self._done.add(f"action {action.reference}")  # the shopper had left, or has not come back yet
             return
-        while True:
-            view = await self._read(action)
-            wanted = self._intent(action, view)
+        for _ in range(TRIES):
+            tried = self._done.count(f"answered {action.reference}")
+            wanted = self._intent(action, await self._read(action), tried)
             if not wanted:
                 break
-            order_id, number = self._book.ids[action.order], self._done.count(f"cancel {action.reference}")
             lines = [{"line_no": line, "quantity": units} for line, units in wanted.items()]
-            body = {"reason": "changed my mind", "lines": lines}
             reply = await self._api.ask(
-                "POST", f"/v1/orders/{order_id}/cancel", body, key=f"cancel-{action.reference}-{number}"
+                "POST",
+                f"/v1/orders/{self._book.ids[action.order]}/cancel",
+                {"reason": "changed my mind", "lines": lines},
+                key=f"cancel-{action.reference}-{tried}",
             )
-            self._done.add(f"answered {action.reference} {number}")
             if reply.ok:
                 self._done.add(f"canceled {action.reference} {_written(wanted)}")
-                self.canceled_lines += len(wanted)
+            self._done.add(f"answered {action.reference} {tried}")
+            if reply.ok:
                 break
         await self._send_back(action)
 
-    def _intent(self, action: CustomerAction, view: _View) -> dict[int, int]:
-        """What to cancel. Written down before it is sent: sent again, it must be the same."""
-        head = f"cancel {action.reference}"
-        written = self._done.last(head)
-        if written and self._done.count(head) > self._done.count(f"answered {action.reference}"):
-            return _read_back(written)
+    def _intent(self, action: CustomerAction, view: _View, tried: int) -> dict[int, int]:
+        """What to cancel. Written down before it is sent: sent again after a crash, it must be the same."""
         if self._done.last(f"canceled {action.reference}"):
             return {}
+        number, _, written = self._done.last(f"cancel {action.reference}").partition(":")
+        if number == str(tried):
+            return _read_back(written)
         units = {line.line_no: sum(line.units.get(bucket, 0) for bucket in _CANCELABLE) for line in view.lines}
         wanted = {item.line: min(item.quantity, units[item.line]) for item in action.items if units[item.line]}
         if wanted:
-            self._done.add(f"{head} {_written(wanted)}")
+            self._done.add(f"cancel {action.reference} {tried}:{_written(wanted)}")
         return wanted
 
     async def _send_back(self, action: CustomerAction) -> None:

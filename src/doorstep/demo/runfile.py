@@ -82,9 +82,10 @@ class Done:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / DONE_FILE
-        text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+        content = self._path.read_bytes() if self._path.exists() else b""
         # The last line of a writer that was killed may be half a word.
-        self._words = set(text[: text.rfind("\n") + 1].splitlines())
+        self._whole = content.rfind(b"\n") + 1
+        self._words = dict.fromkeys(content[: self._whole].decode().splitlines())
         self._counts = Counter(word.rpartition(" ")[0] for word in self._words)
         self._file: IO[str] | None = None
 
@@ -95,12 +96,11 @@ class Done:
         """Remember that this was done."""
         if word in self._words:
             return
-        self._words.add(word)
+        self._words[word] = None
         self._counts[word.rpartition(" ")[0]] += 1
         if self._file is None:
             self._file = self._path.open("a", encoding="utf-8")
-            if self._file.tell() and not self._path.read_bytes().endswith(b"\n"):
-                self._file.write("\n")
+            self._file.truncate(self._whole)
         self._file.write(f"{word}\n")
         self._file.flush()
 
@@ -114,8 +114,10 @@ class Done:
         return self._counts[head]
 
     def last(self, head: str) -> str:
-        """The last part of a word that begins like this; empty when there is none. Slow: for a start only."""
-        return next((word.removeprefix(f"{head} ") for word in self._words if word.startswith(f"{head} ")), "")
+        """The rest of the latest word that begins like this; empty when there is none. It looks through all."""
+        return next(
+            (word.removeprefix(f"{head} ") for word in reversed(self._words) if word.startswith(f"{head} ")), ""
+        )
 
     def close(self) -> None:
         """Close the file; nothing depends on it."""

@@ -59,3 +59,4 @@ class Received(Event, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "inventory.received"
     location_id: int
     sku_ids: Sequence[int]
+    arrived: bool  # goods came in, or were found by a count; not just a claim given up

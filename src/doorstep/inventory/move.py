@@ -37,15 +37,16 @@ async def release(
     """
     await _give_back(tx, claims, kind, reason, 0, reference, actor, now)
     if kind == "released":
-        await tell_received(tx, {(claim.sku_id, claim.location_id) for claim in claims}, actor=actor, now=now)
+        keys = {(claim.sku_id, claim.location_id) for claim in claims}
+        await tell_received(tx, keys, arrived=False, actor=actor, now=now)
 
 
-async def tell_received(tx: Tx, keys: Iterable[tuple[int, int]], *, actor: str, now: datetime) -> None:
+async def tell_received(tx: Tx, keys: Iterable[tuple[int, int]], *, arrived: bool, actor: str, now: datetime) -> None:
     """Tell that units may be sold again at these (sku_id, location_id), one event a location: orders may be waiting."""
     by_location: dict[int, list[int]] = {}
     for sku_id, location_id in sorted(keys):
         by_location.setdefault(location_id, []).append(sku_id)
-    events = [(None, Received(location_id=place, sku_ids=skus)) for place, skus in by_location.items()]
+    events = [(None, Received(location_id=place, sku_ids=skus, arrived=arrived)) for place, skus in by_location.items()]
     await journal.append(tx, events, actor=actor, now=now)
 
 
@@ -82,7 +83,7 @@ async def restock(tx: Tx, *, items: Sequence[Restock], reference: str, actor: st
         tx, sums, kind="returned", reason="returned goods", reference=reference, actor=actor, now=now
     )
     sellable = {(item.sku_id, item.location_id) for item in items if item.disposition == "restock"}
-    await tell_received(tx, sellable.intersection(added), actor=actor, now=now)
+    await tell_received(tx, sellable.intersection(added), arrived=True, actor=actor, now=now)
 
 
 async def add_stock(

@@ -27,7 +27,7 @@ async def receive(
     if added:
         sku_ids = [sku_id for sku_id, _ in added]
         await tx.execute(SQL.arrive, reference, location_id, sku_ids, now)
-        await tell_received(tx, added, actor=actor, now=now)
+        await tell_received(tx, added, arrived=True, actor=actor, now=now)
     return len(added)
 
 
@@ -55,7 +55,7 @@ async def count(
             sums[row["sku_id"], location_id] = [counted - row["on_hand"], 0, 0]
     more = {key for key, (delta, *_) in sums.items() if delta > 0}
     await add_stock(tx, sums, kind="counted", reason="count", reference=reference, actor=actor, now=now)
-    await tell_received(tx, more, actor=actor, now=now)
+    await tell_received(tx, more, arrived=True, actor=actor, now=now)
     return len(sums)
 
 

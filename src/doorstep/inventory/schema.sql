@@ -45,8 +45,6 @@ CREATE TABLE reservations (
     -- This prevents a retried claim from standing twice.
     PRIMARY KEY (order_id, line_no, location_id)
 );
--- Who claims these units: read when a count falls below the claims.
-CREATE INDEX reservations_open ON reservations (sku_id, location_id) WHERE open > 0;
 
 -- Every change of a counter, append-only. Claims are the exception: the reservation row itself records them.
 CREATE TABLE stock_movements (

@@ -4,7 +4,7 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::tim
 ON CONFLICT ON CONSTRAINT jobs_one_per_intent DO NOTHING
 
 -- name: reawaken
-UPDATE jobs SET state = 'waiting', attempts = 0, retry_at = '-infinity', due_at = $3, lease = NULL, leased_until = NULL, done_at = NULL
+UPDATE jobs SET state = 'waiting', attempts = least(attempts, 1), retry_at = '-infinity', due_at = $3, lease = NULL, leased_until = NULL, done_at = NULL
 WHERE kind = $1 AND subject = $2 AND state <> 'waiting'
 
 -- name: claim

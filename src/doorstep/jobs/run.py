@@ -104,7 +104,11 @@ class Runner:
         except LeaseLost:
             log.warning("lease_lost", kind=job.kind)
         except GONE as error:
-            log.warning("job_interrupted", kind=job.kind, error=repr(error))  # the lease runs out, then it comes again
+            # Most often the database: the lease runs out and the job comes again. But a handler's own OSError looks the
+            # same, and must not run for ever.
+            log.warning("job_interrupted", kind=job.kind, error=repr(error))
+            if job.attempts >= JOB_ATTEMPTS:
+                await self._fail(job, error, timedelta())
         except NoAdapter as error:
             await self._wait_for_adapter(job, str(error))
         except (Retry, Unknown) as error:

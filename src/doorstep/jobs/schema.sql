@@ -39,4 +39,5 @@ CREATE TABLE exceptions (
 -- This prevents the same trouble from filling the list: one open item a subject and kind.
 CREATE UNIQUE INDEX exceptions_open ON exceptions (kind, subject) WHERE resolved_at IS NULL;
 CREATE INDEX exceptions_worklist ON exceptions (priority, due_at) WHERE resolved_at IS NULL;
+CREATE INDEX exceptions_subject ON exceptions (subject);
 CREATE INDEX exceptions_order ON exceptions (order_id);

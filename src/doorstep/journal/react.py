@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import structlog
 
 from doorstep import jobs
@@ -106,9 +107,13 @@ async def _digest(tx: Tx, reaction: Reaction, events: list[Recorded[Event]]) -> 
     now = await clock_now(tx)
     rows = await tx.fetch(SQL.parked_orders, reaction.name, [event.order_id for event in events if event.order_id])
     parked: set[UUID | None] = {row["order_id"] for row in rows}
-    ready = [event for event in events if event.order_id not in parked]
     for event in events:
-        if event.order_id in parked:
+        if isinstance(event.data, Undecodable) and event.order_id not in parked:
+            await _park(tx, reaction, event, event.data.error, now)
+            parked |= {event.order_id} if event.order_id else set()
+    ready = [event for event in events if event.order_id not in parked and not isinstance(event.data, Undecodable)]
+    for event in events:
+        if event.order_id in parked:  # what is parked already stays as it is
             await _park(tx, reaction, event, "behind a parked event of its order", now)
     if await _attempt(tx, reaction, ready, now) is None:
         return
@@ -127,8 +132,11 @@ async def _attempt(tx: Tx, reaction: Reaction, events: Sequence[Recorded[Event]]
     try:
         async with tx.transaction():
             await reaction.handler(tx, events, now=now)
-    except _NOT_POISON:
-        raise
+    except _NOT_POISON as error:
+        # A handler's own OSError (a missing template) looks like a lost connection, and must not stop the line.
+        if tx.is_closed() or not isinstance(error, (OSError, asyncpg.InterfaceError)):
+            raise
+        return repr(error)[:2000]
     except Exception as error:  # any failure of a handler parks the event instead of stopping the line
         log.exception("reaction_failed", reaction=reaction.name, events=len(events))
         return repr(error)[:2000]
@@ -156,7 +164,9 @@ async def retry_parked(brand: Brand, reaction: Reaction, order_id: UUID | None) 
     async with brand.transaction() as tx:
         now = await clock_now(tx)
         rows = await tx.fetch(SQL.parked_events, reaction.name, order_id)
-        error = await _attempt(tx, reaction, [_recorded(row) for row in rows], now)
+        events = [_recorded(row) for row in rows]
+        unread = next((event.data.error for event in events if isinstance(event.data, Undecodable)), None)
+        error = unread or await _attempt(tx, reaction, events, now)
         if error is None:
             await tx.execute(SQL.unpark, reaction.name, [row["position"] for row in rows])
             for row in rows:
@@ -164,6 +174,20 @@ async def retry_parked(brand: Brand, reaction: Reaction, order_id: UUID | None) 
                     tx, kind="reaction_failed", subject=row["event_id"], by="retry", resolution="done", now=now
                 )
         return error
+
+
+class Undecodable(Event, frozen=True, kw_only=True):
+    """Stands for an event this version cannot read: it is parked, and the line goes on."""
+
+    KIND: ClassVar[str] = "journal.undecodable"
+    error: str
+
+
+def _data(row: Any) -> Event:
+    try:
+        return decode(row["kind"], row["data"])
+    except (msgspec.ValidationError, KeyError) as error:
+        return Undecodable(error=f"{row['kind']} cannot be read: {error!r}"[:2000])
 
 
 def _recorded(row: Any) -> Recorded[Event]:
@@ -174,5 +198,5 @@ def _recorded(row: Any) -> Recorded[Event]:
         lane=row["lane"],
         actor=row["actor"],
         occurred_at=row["occurred_at"],
-        data=decode(row["kind"], row["data"]),
+        data=_data(row),
     )

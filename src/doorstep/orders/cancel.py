@@ -39,7 +39,7 @@ async def cancel(
     canceled = [
         taken for line_no, quantity in sorted(quantities.items()) for taken in _take(rows[line_no], quantity, places)
     ]
-    event = _event(order, rows, canceled, quantities, reason)
+    event = await _event(tx, order, rows, canceled, quantities, reason)
     await move_units(
         tx,
         [
@@ -149,20 +149,31 @@ def _take(line: LineRow, quantity: int, places: Sequence[UnitsAt]) -> list[Cance
     return taken
 
 
-def _event(
+async def _event(
+    tx: Tx,
     order: OrderRow,
     rows: Mapping[int, LineRow],
     canceled: Sequence[CanceledLine],
     units: Mapping[int, int],
     reason: str,
 ) -> Canceled:
+    """What the cancel means in money. The last one settles the order: owed is what was shipped, to the cent."""
     left = sum(line.ordered - line.canceled - line.returned - line.kept for line in rows.values()) - sum(units.values())
-    shipped_nothing = all(line.kept + line.returned == 0 for line in rows.values())
-    amount = sum(rows[line_no].cancel_value(quantity) for line_no, quantity in units.items())
+    amount_minor = sum(rows[line_no].cancel_value(quantity) for line_no, quantity in units.items())
+    refund_minor = 0
+    if left == 0:
+        told = await tx.fetchrow(SQL.money_told, order.order_id)
+        assert told is not None
+        amount_minor = order.total_minor - told["canceled"] - told["shipped"]
+        if not any(line.kept for line in rows.values()):
+            refund_minor = told["shipped"] - told["refunded"]
+    change_id = new_id()
     return Canceled(
-        change_id=new_id(),
+        change_id=change_id,
         reason=reason,
-        amount_minor=amount + (order.shipping_minor if left == 0 and shipped_nothing else 0),
+        amount_minor=amount_minor,
+        refund_minor=refund_minor,
+        cause=f"cancel:{change_id.hex}",
         everything=left == 0,
         lines=canceled,
     )

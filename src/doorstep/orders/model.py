@@ -246,14 +246,16 @@ class HoldReleased(Event, frozen=True, kw_only=True):
 
 
 class Canceled(Event, frozen=True, kw_only=True):
-    """Units the customer will not get. `amount_minor` is their value, with the shipping fee when nothing is left to
-    ship.
+    """Units the customer will not get. `amount_minor` is owed less for them; with the last of them, all that was never
+    shipped. `refund_minor` goes back if the customer then keeps nothing: the shipping fee of what was lost or returned.
     """
 
     KIND: ClassVar[str] = "orders.canceled"
     change_id: UUID
     reason: str
     amount_minor: int
+    refund_minor: int
+    cause: str
     everything: bool
     lines: Sequence[CanceledLine]
 

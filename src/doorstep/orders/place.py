@@ -39,6 +39,10 @@ async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
         if pending:
             decided = await _transact(brand, networks, [batch[place] for place in pending], under_lock)
             outcomes |= {pending[i]: outcome for i, outcome in decided.items()}
+    for place, placing in enumerate(batch):
+        head = first[placing.key]
+        if place not in outcomes and outcomes[head].problem and batch[head].fingerprint == placing.fingerprint:
+            outcomes[place] = outcomes[head]  # refused like the first of its kind, without asking again
     repeats = [place for place in range(len(batch)) if place not in outcomes]
     if repeats:
         again = await place_batch(brand, networks, [batch[place] for place in repeats])

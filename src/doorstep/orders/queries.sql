@@ -217,6 +217,8 @@ SELECT $1, $2, coalesce(max(attempt), 0) + 1, $3, $4, $5 FROM routing_decisions 
 -- First come, first served, within the lanes. Only orders for which something may be there.
 SELECT DISTINCT o.lane, c.priority, o.order_id FROM order_lines l JOIN orders o USING (order_id) JOIN channels c USING (channel_id)
 WHERE l.sku_id = ANY($1) AND l.backordered + l.shortfall > 0 AND o.status IN ('open', 'on_hold')
+    AND EXISTS (SELECT 1 FROM stock s WHERE s.sku_id = l.sku_id
+        AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit > 0)
 ORDER BY o.lane, c.priority, o.order_id LIMIT $2
 
 -- name: list_orders
@@ -258,3 +260,12 @@ WHERE coalesce(e.told, 0) <> o.event_seq OR coalesce(e.last, 0) <> o.event_seq
 
 -- name: not_waiting
 SELECT order_id FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id HAVING sum(backordered + shortfall) = 0
+
+-- name: money_told
+-- What this order's story says of its money so far, exact under the order's lock though reactions may lag behind.
+SELECT coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'orders.canceled'), 0)::bigint AS canceled,
+    coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'shipping.handed_over'), 0)::bigint AS shipped,
+    (coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'shipping.lost'), 0)
+        + coalesce(sum((data ->> 'refund_minor')::bigint)
+            FILTER (WHERE kind IN ('returns.received', 'returns.lost', 'orders.canceled')), 0))::bigint AS refunded
+FROM events WHERE order_id = $1

@@ -90,7 +90,8 @@ async def allocate_waiting(tx: Tx, events: Sequence[Recorded[Any]], *, now: date
     skus: set[int] = set()
     for event in events:
         skus.update(event.data.sku_ids)
-        await tx.execute(SQL.forgive, event.data.location_id, list(event.data.sku_ids))
+        if event.data.arrived:
+            await tx.execute(SQL.forgive, event.data.location_id, list(event.data.sku_ids))
     rows = await tx.fetch(SQL.waiting_orders, sorted(skus), _WAITING_ORDERS)
     order = [row["order_id"] for row in rows]
     await lock(tx, order)
@@ -127,6 +128,7 @@ class _World(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Mapping[UUID, Address]
     products: Mapping[int, Product]
     excluded: Mapping[tuple[UUID, int], set[int]]
+    held: dict[tuple[UUID, int, int], int]  # open claims by (order, line, location)
     available: dict[tuple[int, int], int]
     supply: Mapping[int, datetime]
 
@@ -142,7 +144,7 @@ async def _serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now
     world = await _read(tx, ids, wishes)
     result = _Result(kind_of_cause=causes)
     for order_id in ids:
-        mine = _possible([wish for wish in wishes if wish.order_id == order_id], world.lines[order_id])
+        mine = _possible([wish for wish in wishes if wish.order_id == order_id], world.lines[order_id], world.held)
         if mine:
             _decide(world, order_id, mine, result, now)
     return await result.write(tx, now)
@@ -163,12 +165,18 @@ async def _read(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish]) -> _World:
         products=await catalog.by_id(tx, skus),
         excluded=excluded,
         supply=await inventory.expected(tx, skus),
+        held={(c.order_id, c.line_no, c.location_id): c.quantity for c in await inventory.claims_of(tx, ids)},
         available=await inventory.lock_stock(tx, sku_ids=skus),  # last: stock rows come after order rows
     )
 
 
-def _possible(wishes: Sequence[Wish], rows: Mapping[int, LineRow]) -> list[Wish]:
-    """The wishes cut down to what is still in the buckets: a cancel may have come first."""
+def _possible(
+    wishes: Sequence[Wish], rows: Mapping[int, LineRow], held: dict[tuple[UUID, int, int], int]
+) -> list[Wish]:
+    """The wishes cut down to what is still in the buckets and, where they give a claim back, in that claim.
+
+    A cancel may have come first, and it chose among the claims of a line as it liked.
+    """
     left = {
         (no, bucket): getattr(line, bucket)
         for no, line in rows.items()
@@ -177,6 +185,10 @@ def _possible(wishes: Sequence[Wish], rows: Mapping[int, LineRow]) -> list[Wish]
     possible = []
     for wish in wishes:
         units = min(wish.quantity, left[wish.line_no, wish.source])
+        if wish.held_at is not None:
+            place = (wish.order_id, wish.line_no, wish.held_at)
+            units = min(units, held.get(place, 0))
+            held[place] = held.get(place, 0) - units
         left[wish.line_no, wish.source] -= units
         if units:
             possible.append(msgspec.structs.replace(wish, quantity=units))
@@ -192,7 +204,10 @@ def _decide(world: _World, order_id: UUID, wishes: Sequence[Wish], result: _Resu
     request = Request(
         service=order.service, country=address.country, postcode=address.postcode, ready_from=now, demands=demands
     )
-    decision = world.network.decide(request, world.available)
+    if world.network.reaches(order.service, address.country, address.postcode):
+        decision = world.network.decide(request, world.available)
+    else:  # the tables were changed after placing: this order waits for a person, the others must not wait for it
+        decision = Decision(why="its service does not deliver there any more", parts=(), short=(), candidates=())
     skus = {line_no: world.lines[order_id][line_no].sku_id for line_no in units}
     for part in decision.parts:
         for line_no, quantity in part.lines:

@@ -66,6 +66,8 @@ CREATE TABLE orders (
     -- This prevents an order sent twice from being placed twice.
     CONSTRAINT orders_placed_once UNIQUE (channel_id, number)
 ) WITH (fillfactor = 70);
+-- An order by its number, for those who do not know the channel.
+CREATE INDEX orders_number ON orders (number);
 -- Lists by status. A new order is on hold until its money is authorized, so placing does not touch this index.
 CREATE INDEX orders_status ON orders (status, order_id) WHERE status <> 'on_hold';
 

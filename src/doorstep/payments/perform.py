@@ -158,6 +158,8 @@ async def _withdraw(work: Work, intent: Intent) -> None:
         await work.finish(tx)
         moved = await _move(tx, intent, 0)
         await store.settle(tx, intent.transaction_id, "withdrawn", code="canceled", now=moved["now"])
+        # What is left of the order, if anything, is free: it must not wait for money that nobody asks for.
+        await _tell(tx, intent, Authorized(transaction_id=None, amount_minor=0), moved["now"])
 
 
 async def _fail(work: Work, intent: Intent, code: str, reason: str) -> None:

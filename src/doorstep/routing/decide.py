@@ -121,23 +121,21 @@ def _split(
 def _rooms(
     demands: Sequence[Demand], locations: Sequence[Location], available: Available
 ) -> list[tuple[int, dict[int, int]]]:
-    """For each line, its units and what the locations that can do it have; those few locations have come first."""
-    rooms = [
-        (
-            demand.quantity,
-            {
-                location.location_id: available.get((demand.sku_id, location.location_id), 0)
-                for location in locations
-                if _can(location, demand) and available.get((demand.sku_id, location.location_id), 0) > 0
-            },
-        )
-        for demand in demands
-    ]
-    return sorted(rooms, key=lambda room: len(room[1]))
+    """For each SKU, the units asked for and what the locations that can do any of it have; the rarest SKU first."""
+    asked: dict[int, int] = {}
+    rooms: dict[int, dict[int, int]] = {}
+    for demand in demands:
+        asked[demand.sku_id] = asked.get(demand.sku_id, 0) + demand.quantity
+        room = rooms.setdefault(demand.sku_id, {})
+        for location in locations:
+            units = available.get((demand.sku_id, location.location_id), 0)
+            if units > 0 and _can(location, demand):
+                room[location.location_id] = units
+    return sorted(((asked[sku_id], room) for sku_id, room in rooms.items()), key=lambda entry: len(entry[1]))
 
 
 def _enough(rooms: Sequence[tuple[int, Mapping[int, int]]], places: Collection[int]) -> bool:
-    """Whether these locations could serve each line, seen alone. Quick: it rules most sets of locations out."""
+    """Whether these locations have enough of each SKU, seen alone. Quick: it rules most sets of locations out."""
     return all(sum(units for place, units in room.items() if place in places) >= quantity for quantity, room in rooms)
 
 

@@ -26,10 +26,14 @@ class Network:
         """Read the tables now."""
         return cls(await delivery.planner(tx), await inventory.locations(tx))
 
+    def reaches(self, service: str, country: str, postcode: str) -> bool:
+        """Whether the service delivers there, sold or not: a promise once given is kept by a service switched off."""
+        return service in self.planner.services and self.planner.transit.days(service, country, postcode) is not None
+
     def goes_to(self, service: str, country: str, postcode: str) -> bool:
         """Whether the service exists, is sold, and delivers there."""
         known = self.planner.services.get(service)
-        return known is not None and known.enabled and self.planner.transit.days(service, country, postcode) is not None
+        return known is not None and known.enabled and self.reaches(service, country, postcode)
 
     def decide(self, request: Request, available: Available) -> Decision:
         """Choose locations for a request; see `decide`. The service must deliver there (`goes_to`)."""

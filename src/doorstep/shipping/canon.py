@@ -97,8 +97,10 @@ def follow(shipment: Shipment, updates: Iterable[TrackingUpdate], *, promised_by
         if heard_before is None or update.occurred_at >= heard_before:
             late = _lateness(after, update, promised_by) or late
         troubles += _troubles(shipment, update)
-    delivered = shipment.delivered_at is None and after.status == "delivered"
-    lost = shipment.lost_at is None and (after.status, after.substatus) == ("exception", "lost")
+    # How it ended counts once we know that it left; a forgotten hand-over is noted later, and then looked at again.
+    left = shipment.handed_over_at is not None
+    delivered = left and shipment.delivered_at is None and after.status == "delivered"
+    lost = left and shipment.lost_at is None and (after.status, after.substatus) == ("exception", "lost")
     if delivered:
         after = msgspec.structs.replace(after, delivered_at=after.status_at)
     if lost:

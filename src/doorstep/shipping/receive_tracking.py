@@ -41,6 +41,7 @@ async def receive_tracking(tx: Tx, *, carrier: str, updates: Sequence[TrackingUp
     numbers = {update.tracking_number for update in updates}
     labels = await store.labels_by_number(tx, carrier, numbers)
     await orders.lock(tx, {label.order_id for label in labels})
+    labels = await store.labels_by_number(tx, carrier, numbers)  # again: the first look predates the lock
     new = await store.record(tx, carrier, updates)
     known = {label.tracking_number for label in labels}
     strangers = {update.tracking_number for update in new} - known
@@ -168,7 +169,7 @@ async def _alarms(tx: Tx, steps: Sequence[Progress], now: datetime) -> None:
         )
     for step in steps:
         troubles = [(trouble.kind, trouble.description) for trouble in step.troubles]
-        if step.delivered and step.after.handed_over_at is None:
+        if step.after.status == "delivered" and step.after.handed_over_at is None:
             troubles.append(("carrier_exception", "Delivered, and we never handed it over"))
         for kind, description in troubles:
             await jobs.open_exception(

@@ -30,6 +30,8 @@ CREATE TABLE shipments (
     CHECK (handed_over_at IS NULL OR (tracking_number IS NOT NULL AND amount_minor IS NOT NULL))
 );
 CREATE INDEX shipments_order ON shipments (order_id);
+-- The van's list.
+CREATE INDEX shipments_waiting ON shipments (shipment_id) WHERE handed_over_at IS NULL;
 -- Parcels on the road.
 CREATE INDEX shipments_on_the_road ON shipments (promised_by) WHERE handed_over_at IS NOT NULL AND delivered_at IS NULL;
 

@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.response.base import ASGIResponse
 
 from doorstep.db.pool import GONE
-from doorstep.kit.errors import Fault, Invalid, Problem, Unauthorized, Unavailable
+from doorstep.kit.errors import Conflict, Fault, Invalid, Problem, Unauthorized, Unavailable
 from doorstep.kit.outcomes import Outcome, Refused
 from doorstep.web.api.answers import Reply
 from doorstep.web.api.body import Malformed, fault_of
@@ -95,6 +95,9 @@ def as_problem(error: Exception) -> Problem:
         # A number or text that no column of ours can hold; the handler's own limits should have said so.
         log.warning("input_reached_the_database", exc_info=error)
         return Invalid([Fault("", "A value is outside what can be kept.")])
+    if isinstance(error, asyncpg.CheckViolationError):
+        log.warning("check_refused", constraint=error.constraint_name, exc_info=error)
+        return Conflict("A counter would leave its bounds. Nothing was changed.")
     if isinstance(error, GONE) and not _is_misuse(error):
         return Unavailable("The database does not answer right now.", retry_after_s=_RETRY_S)
     return _BROKEN

@@ -125,6 +125,7 @@ CREATE TABLE exceptions (
 -- This prevents the same trouble from filling the list: one open item a subject and kind.
 CREATE UNIQUE INDEX exceptions_open ON exceptions (kind, subject) WHERE resolved_at IS NULL;
 CREATE INDEX exceptions_worklist ON exceptions (priority, due_at) WHERE resolved_at IS NULL;
+CREATE INDEX exceptions_subject ON exceptions (subject);
 CREATE INDEX exceptions_order ON exceptions (order_id);
 -- What is sold. Products are switched off, never deleted: orders and movements point at them.
 CREATE TABLE products (
@@ -192,8 +193,6 @@ CREATE TABLE reservations (
     -- This prevents a retried claim from standing twice.
     PRIMARY KEY (order_id, line_no, location_id)
 );
--- Who claims these units: read when a count falls below the claims.
-CREATE INDEX reservations_open ON reservations (sku_id, location_id) WHERE open > 0;
 
 -- Every change of a counter, append-only. Claims are the exception: the reservation row itself records them.
 CREATE TABLE stock_movements (
@@ -403,6 +402,8 @@ CREATE TABLE orders (
     -- This prevents an order sent twice from being placed twice.
     CONSTRAINT orders_placed_once UNIQUE (channel_id, number)
 ) WITH (fillfactor = 70);
+-- An order by its number, for those who do not know the channel.
+CREATE INDEX orders_number ON orders (number);
 -- Lists by status. A new order is on hold until its money is authorized, so placing does not touch this index.
 CREATE INDEX orders_status ON orders (status, order_id) WHERE status <> 'on_hold';
 
@@ -588,6 +589,8 @@ CREATE TABLE shipments (
     CHECK (handed_over_at IS NULL OR (tracking_number IS NOT NULL AND amount_minor IS NOT NULL))
 );
 CREATE INDEX shipments_order ON shipments (order_id);
+-- The van's list.
+CREATE INDEX shipments_waiting ON shipments (shipment_id) WHERE handed_over_at IS NULL;
 -- Parcels on the road.
 CREATE INDEX shipments_on_the_road ON shipments (promised_by) WHERE handed_over_at IS NOT NULL AND delivered_at IS NULL;
 
