@@ -105,7 +105,7 @@ async def test_a_difference_would_be_noticed(server: embedded.Server, dsn: str) 
     changes = {
         "ALTER TABLE stock DROP CONSTRAINT stock_not_oversold": "constraint",
         "ALTER TABLE orders ADD COLUMN nickname text": "column",
-        "DROP INDEX orders_open": "index",
+        "DROP INDEX orders_number": "index",
         "ALTER TABLE order_lines SET (fillfactor = 71)": "relation",
         "CREATE OR REPLACE FUNCTION clock_now() RETURNS timestamptz LANGUAGE sql AS 'SELECT now()'": "function",
         "UPDATE clock SET rate = 2": "row",

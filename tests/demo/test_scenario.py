@@ -413,9 +413,9 @@ def test_enough_orders_are_taken_back_late_enough_to_be_returns(scenario: Scenar
 def test_first_come_first_served_leaves_enough_orders_short_split_and_late(
     scenario: Scenario, outcome: Outcome
 ) -> None:
-    assert 0.05 <= share(scenario, len(outcome.short)) <= 0.4
-    assert 0.1 <= share(scenario, len(outcome.split_at_once)) <= 0.5
-    assert share(scenario, len(outcome.late)) >= 0.03
+    assert 0.05 <= share(scenario, len(outcome.short)) <= 0.2
+    assert 0.07 <= share(scenario, len(outcome.split_at_once)) <= 0.3
+    assert share(scenario, len(outcome.late)) >= 0.01  # suppliers alone; carriers are late besides
     assert len(scenario.orders) - len(outcome.refused) >= 2_000
     assert outcome.refused
 

@@ -176,6 +176,8 @@ async def buy_and_work(shop: Shop) -> str:
     await shop.get(f"/v1/fulfillment-orders/{ids['ids'][0]}")
     for verb in ("accept", "pick", "pack"):
         await shop.send("POST", f"/v1/fulfillment-orders/{verb}", ids)
+        if verb == "pick":
+            await shop.send("POST", f"/v1/fulfillment-orders/{ids['ids'][0]}/steps/done", {})
     await shop.drain()
     parcels = (await shop.get("/v1/shipments", order=plain["order_id"]))["items"]
     assert (await shop.client.get(f"/v1/shipments/{parcels[0]['shipment_id']}/label.pdf")).is_success

@@ -30,7 +30,7 @@ from doorstep.demo.supplier import Supplier
 from doorstep.demo.warehouse import Warehouse
 from doorstep.kit.errors import Unavailable
 
-_LOOK_AGAIN_S, _LOOK_LATER_S = 0.015, 0.12
+_LOOK_AGAIN_S, _LOOK_LATER_S = 0.015, 0.06
 _MOMENT = timedelta(seconds=1)
 
 

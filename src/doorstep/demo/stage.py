@@ -34,7 +34,7 @@ READY_WITHIN_S = 120.0
 # What goes wrong outside, as probabilities. Rates of calls are low, for each costs a pause of real time. Not among them
 # is a mail server that asks for half a minute of patience: on the demo's clock that would be two weeks.
 CARRIER_FAULTS = {
-    "timeout_after_success": 0.0005,
+    "timeout_after_success": 0.0003,
     "error_500": 0.002,
     "error_500_after": 0.002,
     "hang_up_after": 0.002,
@@ -50,7 +50,7 @@ CARRIER_FAULTS = {
     "bad_signature": 0.02,
 }
 GATEWAY_FAULTS = {
-    "timeout_after_success": 0.0002,
+    "timeout_after_success": 0.0001,
     "error_500": 0.001,
     "error_500_after": 0.001,
     "hang_up_after": 0.001,

@@ -6,7 +6,7 @@ lease; what fails too often stops (poisoned) and becomes an exception.
 
 from doorstep.jobs.exceptions import open_exception, resolve_exception
 from doorstep.jobs.model import Job, Kind, Work, does
-from doorstep.jobs.run import Runner, enqueue, reawaken
+from doorstep.jobs.run import Runner, drop, enqueue, move, reawaken
 
 __all__ = [
     "Job",
@@ -14,7 +14,9 @@ __all__ = [
     "Runner",
     "Work",
     "does",
+    "drop",
     "enqueue",
+    "move",
     "open_exception",
     "reawaken",
     "resolve_exception",

@@ -7,6 +7,14 @@ ON CONFLICT ON CONSTRAINT jobs_one_per_intent DO NOTHING
 UPDATE jobs SET state = 'waiting', attempts = least(attempts, 1), retry_at = '-infinity', due_at = $3, lease = NULL, leased_until = NULL, done_at = NULL
 WHERE kind = $1 AND subject = $2 AND state <> 'waiting'
 
+-- name: move
+UPDATE jobs j SET due_at = n.due_at FROM unnest($2::uuid[], $3::timestamptz[]) AS n (subject, due_at)
+WHERE j.kind = $1 AND j.subject = n.subject AND j.state = 'waiting' AND j.leased_until IS NULL
+
+-- name: drop
+UPDATE jobs SET state = 'done', done_at = clock_timestamp(), leased_until = NULL, last_error = NULL
+WHERE kind = $1 AND subject = ANY($2) AND state = 'waiting'
+
 -- name: claim
 UPDATE jobs SET lease = $1, leased_until = clock_timestamp() + $2, attempts = attempts + 1
 WHERE job_id IN (

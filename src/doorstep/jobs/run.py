@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -52,6 +52,18 @@ async def reawaken(tx: Tx, kind: str, subject: UUID, *, due_at: datetime) -> boo
     """Make a done or poisoned job wait again, e.g. when a person says retry. False when there is none."""
     done: str = await tx.execute(SQL.reawaken, kind, subject, due_at)
     return done == "UPDATE 1"
+
+
+async def move(tx: Tx, kind: str, due: Mapping[UUID, datetime]) -> None:
+    """Give jobs, by subject, another due time. Those that someone has in hand, or that are over, stay as they are."""
+    if due:
+        await tx.execute(SQL.move, kind, list(due), list(due.values()))
+
+
+async def drop(tx: Tx, kind: str, subjects: Collection[UUID]) -> None:
+    """End waiting jobs whose reason is gone, without doing them; whoever has one in hand finds its lease lost."""
+    if subjects:
+        await tx.execute(SQL.drop, kind, list(subjects))
 
 
 class Runner:

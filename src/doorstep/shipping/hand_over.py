@@ -17,6 +17,7 @@ from doorstep.kit.ids import new_id
 from doorstep.shipping import store
 from doorstep.shipping.model import HandedOver, HandOverOutcome, Shipment
 from doorstep.shipping.receive_tracking import catch_up
+from doorstep.shipping.watching import look_later
 
 
 class _Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +94,7 @@ async def _write(tx: Tx, scene: _Scene, leaving: Sequence[Shipment], actor: str,
     for one in leaving:
         if one.last_heard_at is not None:  # the carrier was quicker than whoever notes the hand-over
             await catch_up(tx, carrier=one.carrier, tracking_number=one.tracking_number or "", now=now)
+    await look_later(tx, leaving, closed=closed, now=now)
     for kind, subject in await store.open_alarms(tx, ["not_handed_over"], closed):
         await jobs.resolve_exception(tx, kind=kind, subject=subject, by=actor, resolution="Handed over.", now=now)
     reference = f"shipment:{leaving[0].shipment_id.hex}" if len(leaving) == 1 else f"wave:{new_id().hex}"

@@ -114,6 +114,10 @@ FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamp
     AS p (shipment_id, status, substatus, status_at, last_heard_at, delivered_at, late_at, lost_at, expected_by)
 WHERE s.shipment_id = p.shipment_id
 
+-- name: over
+SELECT fulfillment_order_id FROM shipments WHERE fulfillment_order_id = ANY($1) GROUP BY fulfillment_order_id
+HAVING bool_and(handed_over_at IS NOT NULL AND (lost_at IS NOT NULL OR status = ANY($2)))
+
 -- name: progress_back
 UPDATE labels SET tracked_status = $2, tracked_substatus = $3, tracked_at = $4 WHERE label_id = $1
 

@@ -19,6 +19,7 @@ from doorstep.shipping.canon import Progress, follow, forward
 from doorstep.shipping.lose import lose
 from doorstep.shipping.model import Delivered, LabelRow, Late, Lost, ReturnTracked, Shipment, Tracked
 from doorstep.shipping.ports import TrackingUpdate
+from doorstep.shipping.watching import stop_watching
 
 _ACTION = {
     "carrier_exception": "Ask the carrier what happened, then tell the customer",
@@ -115,6 +116,7 @@ async def _apply(
         tx, [(step.after.order_id, event) for step in steps for event in _events(step, losses)], actor=carrier, now=now
     )
     await _alarms(tx, steps, now)
+    await stop_watching(tx, {step.after.fulfillment_order_id for step in steps if step.after.ended})
 
 
 async def _promises(tx: Tx, shipments: Sequence[Shipment]) -> dict[UUID, datetime | None]:

@@ -14,7 +14,7 @@ from doorstep.db import Tx, statements
 from doorstep.fulfillment import Parcel
 from doorstep.kit.ids import new_id
 from doorstep.orders import LineQuantity
-from doorstep.shipping.model import LabelRow, Shipment
+from doorstep.shipping.model import ENDED, LabelRow, Shipment
 from doorstep.shipping.ports import Label, TrackingStatus, TrackingUpdate
 
 SQL = statements(__package__)
@@ -92,6 +92,12 @@ async def by_order(tx: Tx, order_ids: Collection[UUID]) -> list[Shipment]:
 async def by_fulfillment_order(tx: Tx, fulfillment_order_id: UUID) -> list[Shipment]:
     """The parcels of a fulfillment order."""
     return await _with_lines(tx, await tx.fetch(SQL.by_fulfillment_order, fulfillment_order_id))
+
+
+async def over(tx: Tx, fulfillment_order_ids: Collection[UUID]) -> list[UUID]:
+    """Of these fulfillment orders, those of whose parcels nothing more is expected."""
+    rows = await tx.fetch(SQL.over, list(fulfillment_order_ids), list(ENDED))
+    return [row["fulfillment_order_id"] for row in rows]
 
 
 async def page(

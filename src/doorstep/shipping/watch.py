@@ -85,6 +85,7 @@ def look(view: View, now: datetime) -> Verdict:
         return Verdict(alarms=(), late=None, again_at=None)
     alarms: list[tuple[str, UUID]] = []
     looks: list[datetime] = []
+    silences: list[datetime] = []
     if inside:
         if now >= view.work.pick_by:
             alarms.append(("not_handed_over", view.work.fulfillment_order_id))
@@ -95,7 +96,7 @@ def look(view: View, now: datetime) -> Verdict:
         if now >= silent_at:
             alarms.append(("carrier_silent", one.shipment_id))
         else:
-            looks.append(silent_at)
+            silences.append(silent_at)
     late = None
     if view.promised_by is not None and (inside or missing):
         near = not inside and all(one.status == "out_for_delivery" for one in missing)
@@ -107,6 +108,8 @@ def look(view: View, now: datetime) -> Verdict:
             assert late.expected_by is not None
             looks.append(late.expected_by - LATE_WARNING)
     soonest = min((at for at in looks if at > now), default=now + _AGAIN)
+    # Silence can wait for a look that comes within a day anyway.
+    soonest = min((at for at in silences if at + _AGAIN < soonest), default=soonest)
     return Verdict(alarms=tuple(alarms), late=late, again_at=soonest)
 
 
