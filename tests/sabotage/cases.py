@@ -152,6 +152,8 @@ ORDERS = (
                 "units = min(wish.quantity, left[wish.line_no, wish.source])",
                 "units = wish.quantity",
             ),
+            # The claim it gives back stands behind the bucket as a second guard.
+            _code("orders/reroute.py", "units = min(units, held.get(place, 0))", "pass"),
         ),
         test="tests/races/test_orders.py::test_a_reroute_that_waits_for_a_cancel_claims_nothing",
     ),
