@@ -64,7 +64,7 @@ REACTIONS: Final = reactions(JOURNEY)
 WORK: Final = (
     does("payments.call", payments.perform, owner="finance"),  # from authorize, capture, refund, reduce
     does("shipping.buy_label", shipping.buy_label, owner="warehouse"),  # from prepare, and from a return by label
-    does("shipping.watch", shipping.watch, owner="customer service"),  # from keep_watch; → shipping.Late
+    does("shipping.watch", shipping.watch, owner="customer service", together=True),  # from keep_watch; → shipping.Late
     does("updates.send", updates.send, owner="customer service"),  # from tell
     does("returns.expire", returns.expire, owner="customer service"),  # from a return's request; → returns.Expired
 )

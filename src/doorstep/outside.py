@@ -20,15 +20,15 @@ def make_ports(settings: Settings) -> dict[str, object]:
     sender = settings.mail.sender if settings.mail else ""
     ports: dict[str, object] = {"Letterhead": Letterhead(base_url=settings.url, sender=sender, secret=settings.secret)}
     for carrier in settings.carriers:
-        ports[f"Carrier:{carrier.code}"] = made = registry.carrier(carrier.code, _account(carrier))
+        ports[f"Carrier:{carrier.code}"] = made = registry.carrier(carrier.code, _account(carrier, settings))
         ports.setdefault("Carrier", made)
     if settings.gateway:
-        ports["Gateway"] = made_gateway = registry.gateway(settings.gateway.code, _account(settings.gateway))
+        ports["Gateway"] = made_gateway = registry.gateway(settings.gateway.code, _account(settings.gateway, settings))
         ports[f"Gateway:{settings.gateway.code}"] = made_gateway
     if settings.mail:
-        ports["Mailer"] = registry.mailer(settings.mail.code, _account(settings.mail))
+        ports["Mailer"] = registry.mailer(settings.mail.code, _account(settings.mail, settings))
     if settings.sms:
-        ports["SmsSender"] = registry.sms_sender(settings.sms.code, _account(settings.sms))
+        ports["SmsSender"] = registry.sms_sender(settings.sms.code, _account(settings.sms, settings))
     return ports
 
 
@@ -50,11 +50,12 @@ async def close_ports(ports: dict[str, object]) -> None:
             await close()
 
 
-def _account(outside: Outside) -> Account:
+def _account(outside: Outside, settings: Settings) -> Account:
     return Account(
         base_url=outside.url,
         api_key=outside.api_key,
         secret=outside.secret,
         username=outside.username,
         sender=outside.sender,
+        read_timeout_s=settings.answer_within_s,
     )

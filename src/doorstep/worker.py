@@ -24,6 +24,7 @@ from doorstep.kit.errors import Unavailable
 from doorstep.kit.limits import KEEP_COMMANDS
 
 log = structlog.get_logger()
+CHANNELS = ("doorstep_events", "doorstep_jobs")
 IDLE_S = 1.0
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
@@ -37,8 +38,8 @@ class BrandWorker:
     ) -> None:
         self.brand = brand
         self.reactor = Reactor(brand, reactions)
-        self.runner = Runner(brand, kinds, ports)
-        self._wakes = (asyncio.Event(), asyncio.Event())
+        self.events_came, self.jobs_came = asyncio.Event(), asyncio.Event()  # hints: something was committed
+        self.runner = Runner(brand, kinds, ports, wake=self.jobs_came.set)
 
     async def turn(self) -> int:
         """One round of the journal: positions, then one batch of each reaction that is due; how much was done."""
@@ -63,17 +64,14 @@ class BrandWorker:
     async def run(self) -> None:
         """Work until canceled: the journal, the jobs and the pruning side by side."""
         await _again(self.reactor.prepare, "prepare", once=True)
-        async with asyncio.TaskGroup() as group:
-            for wake, work, name in zip(
-                self._wakes, (self.turn, self.runner.run_once), ("journal", "jobs"), strict=True
-            ):
-                group.create_task(self._loop(wake, work, name))
-            group.create_task(_every(PRUNE_S, self.prune))
-
-    def wake(self) -> None:
-        """Look sooner: something was committed."""
-        for wake in self._wakes:
-            wake.set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._loop(self.events_came, self.turn, "journal"))
+                group.create_task(self._loop(self.jobs_came, self.runner.take_up, "jobs"))
+                group.create_task(self.runner.renew())
+                group.create_task(_every(PRUNE_S, self.prune))
+        finally:
+            await self.runner.stop()
 
     async def _loop(self, wake: asyncio.Event, work: Any, name: str) -> None:
         while True:
@@ -133,7 +131,8 @@ class Worker:
             with contextlib.suppress(*GONE, asyncpg.PostgresError):
                 connection = await asyncpg.connect(self._database.dsn)
                 try:
-                    await connection.add_listener("doorstep", self._woken)
+                    for channel in CHANNELS:
+                        await connection.add_listener(channel, self._woken)
                     while not connection.is_closed():
                         await connection.fetchval("SELECT 1")
                         await asyncio.sleep(5)
@@ -144,4 +143,4 @@ class Worker:
     def _woken(self, connection: Any, pid: int, channel: str, payload: Any) -> None:
         worker = self._workers.get(payload)
         if worker is not None:
-            worker.wake()
+            (worker.events_came if channel == "doorstep_events" else worker.jobs_came).set()

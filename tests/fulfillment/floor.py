@@ -35,7 +35,7 @@ JOURNEY = reactions(
         when(shipping.Late, delivery.repromise),
     )
 )
-KINDS = (does("shipping.buy_label", shipping.buy_label), does("shipping.watch", shipping.watch))
+KINDS = (does("shipping.buy_label", shipping.buy_label), does("shipping.watch", shipping.watch, together=True))
 
 
 class Floor:

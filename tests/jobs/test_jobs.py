@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from doorstep.jobs import Work, reawaken
+from doorstep.jobs import Runner, Work, does, finish_all, postpone_all, reawaken
 from doorstep.kit.limits import JOB_ATTEMPTS, KEEP_DONE_JOBS
 from doorstep.kit.outcomes import Retry, Unknown
 from doorstep.payments.ports import Gateway
 from tests.jobs.conftest import NOW, Desk
+from tests.support.waiting import eventually
 
 
 async def test_many_runners_at_once_do_each_job_once(desk: Desk) -> None:
@@ -208,3 +210,121 @@ async def test_work_waits_for_an_adapter_that_is_not_configured_and_one_exceptio
     await desk.runner(call_out).run_once()
     assert await desk.value("SELECT count(*) FROM jobs WHERE state = 'waiting' AND attempts = 0") == 2
     assert await desk.value("SELECT count(*) FROM exceptions WHERE kind = 'adapter_missing'") == 1
+
+
+async def test_a_partner_that_does_not_answer_holds_up_nobody_else(desk: Desk) -> None:
+    stuck, go_on = await desk.want(), asyncio.Event()
+
+    async def handler(work: Work) -> None:
+        if work.job.subject == stuck:
+            await go_on.wait()
+        await desk.finish(work)
+
+    runner = desk.runner(handler)
+    assert await runner.take_up() == 1
+    await desk.want()
+    assert await runner.take_up() == 1
+    assert await eventually(lambda: desk.value("SELECT count(*) FROM results")) == 1
+    assert await desk.value("SELECT count(*) FROM jobs WHERE state = 'waiting'") == 1
+    go_on.set()
+    await runner.run_once()
+    assert await desk.results() == 2
+
+
+async def test_a_worker_takes_no_more_of_a_kind_than_it_has_hands_and_looks_again_when_one_is_free(desk: Desk) -> None:
+    go_on, woken = asyncio.Event(), asyncio.Event()
+
+    async def handler(work: Work) -> None:
+        await go_on.wait()
+        await desk.finish(work)
+
+    for _ in range(5):
+        await desk.want()
+    runner = Runner(desk.brand, [does("test.work", handler)], {}, wake=woken.set)
+    assert await runner.take_up(limit=3) == 3
+    assert await runner.take_up(limit=3) == 0
+    assert not woken.is_set()
+    go_on.set()
+    await asyncio.wait_for(woken.wait(), 10)
+    await runner.run_once()
+    assert await desk.results() == 5
+
+
+async def test_a_worker_looks_again_when_a_pause_is_over_though_nothing_was_committed(desk: Desk) -> None:
+    await desk.want()
+    woken = asyncio.Event()
+
+    async def fail(work: Work) -> None:
+        raise Unknown("timeout")
+
+    runner = Runner(desk.brand, [does("test.work", fail)], {}, wake=woken.set)
+    assert await runner.run_once() == 1
+    await asyncio.wait_for(woken.wait(), 10)
+    assert await desk.value("SELECT retry_at <= clock_timestamp() FROM jobs")
+
+
+async def test_a_worker_that_stops_lets_go_of_what_it_has_in_hand(desk: Desk) -> None:
+    await desk.want()
+    begun = asyncio.Event()
+
+    async def handler(work: Work) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    runner = desk.runner(handler)
+    assert await runner.take_up() == 1
+    await begun.wait()
+    await runner.stop()
+    await desk.lease_runs_out()
+    assert await desk.runner(desk.finish).run_once() == 1
+    assert await desk.results() == 1
+
+
+async def test_work_that_is_done_together_takes_one_transaction(desk: Desk) -> None:
+    subjects = {await desk.want() for _ in range(5)}
+    calls = []
+
+    async def handler(works: Sequence[Work]) -> None:
+        calls.append({work.job.subject for work in works})
+        async with desk.brand.transaction() as tx:
+            await finish_all(tx, works[1:])
+            await postpone_all(tx, {works[0]: NOW + timedelta(days=1)})
+
+    assert await Runner(desk.brand, [does("test.work", handler, together=True)], {}).run_once() == 5
+    assert calls == [subjects]
+    assert await desk.value("SELECT array_agg(state ORDER BY state) FROM jobs") == [*["done"] * 4, "waiting"]
+    assert await desk.value("SELECT attempts FROM jobs WHERE state = 'waiting'") == 0
+
+
+async def test_one_that_fails_among_those_done_together_does_not_take_the_others_down(desk: Desk) -> None:
+    bad = await desk.want()
+    for _ in range(3):
+        await desk.want()
+
+    async def handler(works: Sequence[Work]) -> None:
+        if bad in {work.job.subject for work in works}:
+            raise RuntimeError("a bug")
+        async with desk.brand.transaction() as tx:
+            await finish_all(tx, works)
+
+    assert await Runner(desk.brand, [does("test.work", handler, together=True)], {}).run_once() == 4
+    assert await desk.value("SELECT subject FROM jobs WHERE state = 'waiting'") == bad
+    assert "a bug" in await desk.value("SELECT last_error FROM jobs WHERE subject = $1", bad)
+
+
+async def test_of_jobs_ended_together_all_are_ours_or_none_is_ended(desk: Desk) -> None:
+    for _ in range(2):
+        await desk.want()
+    tries = []
+
+    async def handler(works: Sequence[Work]) -> None:
+        tries.append(len(works))
+        if len(works) == 2:
+            await desk.change("UPDATE jobs SET lease = NULL WHERE subject = $1", works[0].job.subject)
+        async with desk.brand.transaction() as tx:
+            await tx.execute("INSERT INTO results SELECT unnest($1::uuid[])", [work.job.subject for work in works])
+            await finish_all(tx, works)
+
+    await Runner(desk.brand, [does("test.work", handler, together=True)], {}).run_once()
+    assert tries == [2, 1, 1]
+    assert await desk.results() == 1

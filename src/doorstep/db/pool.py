@@ -116,11 +116,6 @@ async def clock_now(tx: Tx) -> datetime:
     return now
 
 
-async def wake(tx: Tx) -> None:
-    """Tell the workers, when this transaction is committed, that its brand has something to do. Only a hint."""
-    await tx.execute("SELECT pg_notify('doorstep', current_schema())")
-
-
 class Database:
     """All brands of one server. `dsn` is a libpq URL; statement_cache_size 0 suits PgBouncer."""
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import msgspec
 
@@ -28,9 +30,12 @@ from doorstep.demo.stage import Stage, set_clock
 from doorstep.demo.storefront import Storefront
 from doorstep.demo.supplier import Supplier
 from doorstep.demo.warehouse import Warehouse
+from doorstep.journey import REACTIONS
 from doorstep.kit.errors import Unavailable
+from doorstep.web.api.operations import backlog
 
-_LOOK_AGAIN_S, _LOOK_LATER_S = 0.015, 0.06
+_LOOK_AGAIN_S = 0.02
+T = TypeVar("T")
 _MOMENT = timedelta(seconds=1)
 
 
@@ -44,21 +49,6 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     shipped: int
     delivered: int
     returned: int
-
-
-class Backlog(msgspec.Struct, frozen=True):
-    """What the system still has to do."""
-
-    events_unplaced: int
-    reactions_due: int
-    jobs_due: int
-    jobs_backing_off: int
-    next_job_at: datetime | None
-
-    @property
-    def quiet(self) -> bool:
-        """Nothing is to be done before the clock moves on."""
-        return not (self.events_unplaced or self.reactions_due or self.jobs_due)
 
 
 class Driver:
@@ -158,28 +148,30 @@ class Driver:
         await self._customers.act(now)
 
     async def _set_clock(self, now: datetime) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                await set_clock(self._stage.brand, now, rate=0.0)
-                return
-            except (*GONE, Unavailable):
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(_LOOK_LATER_S)
+        await self._patiently(partial(set_clock, self._stage.brand, now, rate=0.0))
 
     async def _rest(self) -> None:
         """Wait until the system has nothing more to do at this time, retries included."""
-        deadline, pause_s = time.monotonic() + PATIENCE_S, _LOOK_AGAIN_S
+        deadline = time.monotonic() + PATIENCE_S
         while True:
-            backlog = await self.api.get("/v1/backlog", Backlog)
-            if backlog.quiet:
-                self._next_job_at = backlog.next_job_at
+            left = await self._patiently(partial(backlog, self._stage.brand, REACTIONS))
+            if not (left.events_unplaced or left.reactions_due or left.jobs_due):
+                self._next_job_at = left.next_job_at
                 return
             if time.monotonic() > deadline:
-                raise GivenUp(f"the system does not come to rest: {backlog}")
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.4, _LOOK_LATER_S)
+                raise GivenUp(f"the system does not come to rest: {left}")
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the database until it is there; it may have been killed, and comes back."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return await ask()
+            except (*GONE, Unavailable):
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _timed(self, phase: str, work: object) -> None:
         started = time.monotonic()

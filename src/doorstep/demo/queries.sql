@@ -4,7 +4,7 @@ UPDATE clock SET wall_from = clock_timestamp(), clock_from = $1, rate = $2
 
 -- name: wake
 -- Jobs may have become due: a hint to the workers, who else look once a second.
-SELECT pg_notify('doorstep', current_schema())
+SELECT pg_notify('doorstep_jobs', current_schema())
 
 -- name: orders
 -- How the orders came out. An order is split when two houses or more sent parts of it.

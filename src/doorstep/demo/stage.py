@@ -182,6 +182,7 @@ def _settings(folder: Path, run: Run, ports: Ports, dsn: str) -> Settings:
         data=folder,
         secret=run.secret,
         port=ports.server,
+        answer_within_s=2,  # the twins are near, and the clock waits for each answer that is late
         carriers=(Outside(code="sandbox", url=_local(ports.carrier), secret=run.webhook_secret),),
         gateway=Outside(code="sandbox", url=_local(ports.gateway)),
         mail=Outside(code="smtp", url=f"smtp://127.0.0.1:{ports.smtp}", sender="hello@porch-and-lintel.example"),

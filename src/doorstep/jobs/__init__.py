@@ -5,7 +5,7 @@ lease; what fails too often stops (poisoned) and becomes an exception.
 """
 
 from doorstep.jobs.exceptions import open_exception, resolve_exception
-from doorstep.jobs.model import Job, Kind, Work, does
+from doorstep.jobs.model import Job, Kind, Work, does, finish_all, postpone_all
 from doorstep.jobs.run import Runner, drop, enqueue, move, reawaken
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "does",
     "drop",
     "enqueue",
+    "finish_all",
     "move",
     "open_exception",
+    "postpone_all",
     "reawaken",
     "resolve_exception",
 ]

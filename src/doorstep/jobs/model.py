@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -56,18 +56,34 @@ class Work:
         """End the job in the transaction of its result. Raises LeaseLost (which rolls the result back) if it is no
         longer ours.
         """
-        if await tx.execute(SQL.finish, self.job.job_id, self.job.lease) != "UPDATE 1":
-            raise LeaseLost(self.job.kind)
-        self.ended = True
+        await finish_all(tx, [self])
 
     async def postpone(self, tx: Tx, due_at: datetime) -> None:
         """Put the job back until `due_at` (brand's clock), as if it had not been tried."""
-        if await tx.execute(SQL.postpone, self.job.job_id, self.job.lease, due_at) != "UPDATE 1":
-            raise LeaseLost(self.job.kind)
-        self.ended = True
+        await postpone_all(tx, {self: due_at})
 
 
-Handler = Callable[[Work], Awaitable[None]]
+async def finish_all(tx: Tx, works: Sequence[Work]) -> None:
+    """End jobs in the transaction of their results. Raises LeaseLost when one of them is no longer ours."""
+    await _end(tx, works, SQL.finish)
+
+
+async def postpone_all(tx: Tx, due: Mapping[Work, datetime]) -> None:
+    """Put jobs back, each until its time (brand's clock), as if they had not been tried. Raises LeaseLost."""
+    await _end(tx, list(due), SQL.postpone, list(due.values()))
+
+
+async def _end(tx: Tx, works: Sequence[Work], statement: str, *more: object) -> None:
+    if not works:
+        return
+    ids, leases = [work.job.job_id for work in works], [work.job.lease for work in works]
+    if await tx.execute(statement, ids, leases, *more) != f"UPDATE {len(works)}":
+        raise LeaseLost(works[0].job.kind)
+    for work in works:
+        work.ended = True
+
+
+Handler = Callable[..., Awaitable[None]]
 OnPoison = Callable[[Tx, Job, datetime], Awaitable[None]]
 
 
@@ -77,15 +93,19 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     handler: Handler
     owner: str
+    together: bool
 
 
-def does(name: str, handler: Handler, *, owner: str = "operations") -> Kind:
+def does(name: str, handler: Handler, *, owner: str = "operations", together: bool = False) -> Kind:
     """A row of the journey's work table: jobs of this name are done by this handler, `async def handler(work: Work)`.
 
     The handler calls out with no transaction open, then commits the result together with `work.finish(tx)`.
     It may raise kit.outcomes.Retry or Unknown (tried again later; look up by our reference when `job.attempts > 1`).
+
+    `together` is for work that calls nobody: `async def handler(works: Sequence[Work])` does all that is due in one
+    transaction. When that fails, each job is tried alone, so that one cannot take the others down.
     """
-    return Kind(name=name, handler=handler, owner=owner)
+    return Kind(name=name, handler=handler, owner=owner, together=together)
 
 
 def as_job(row: Any) -> Job:

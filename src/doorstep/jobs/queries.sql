@@ -1,10 +1,13 @@
 -- name: enqueue
+-- Wakes the workers, too, when its transaction is committed. Only a hint.
 INSERT INTO jobs (job_id, kind, subject, lane, due_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::timestamptz[])
+SELECT n.* FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::smallint[], $5::timestamptz[]) AS n
+CROSS JOIN (SELECT pg_notify('doorstep_jobs', current_schema())) woken
 ON CONFLICT ON CONSTRAINT jobs_one_per_intent DO NOTHING
 
 -- name: reawaken
 UPDATE jobs SET state = 'waiting', attempts = least(attempts, 1), retry_at = '-infinity', due_at = $3, lease = NULL, leased_until = NULL, done_at = NULL
+FROM (SELECT pg_notify('doorstep_jobs', current_schema())) woken
 WHERE kind = $1 AND subject = $2 AND state <> 'waiting'
 
 -- name: move
@@ -16,24 +19,33 @@ UPDATE jobs SET state = 'done', done_at = clock_timestamp(), leased_until = NULL
 WHERE kind = $1 AND subject = ANY($2) AND state = 'waiting'
 
 -- name: claim
+-- Up to so many of each kind, express first. Kind and lane are equalities, so that what is due later is never looked at.
 UPDATE jobs SET lease = $1, leased_until = clock_timestamp() + $2, attempts = attempts + 1
 WHERE job_id IN (
-    SELECT job_id FROM jobs
-    WHERE state = 'waiting' AND due_at <= $5 AND kind = ANY($4)
-        AND retry_at <= clock_timestamp() AND (leased_until IS NULL OR leased_until < clock_timestamp())
-    ORDER BY lane, due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    SELECT job_id FROM (
+        SELECT found.job_id, row_number() OVER (PARTITION BY k.kind ORDER BY l.lane, found.due_at) AS place, k.most
+        FROM unnest($3::text[], $4::integer[]) AS k (kind, most)
+        CROSS JOIN generate_series(0, 1) AS l (lane)
+        CROSS JOIN LATERAL (
+            SELECT j.job_id, j.due_at FROM jobs j
+            WHERE j.state = 'waiting' AND j.kind = k.kind AND j.lane = l.lane AND j.due_at <= clock_now()
+                AND j.retry_at <= clock_timestamp() AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())
+            ORDER BY j.due_at LIMIT k.most FOR UPDATE SKIP LOCKED) AS found
+    ) AS due WHERE place <= most)
 RETURNING job_id, kind, subject, lane, attempts, lease
 
 -- name: renew
-UPDATE jobs SET leased_until = clock_timestamp() + $2 WHERE lease = $1 AND state = 'waiting' AND leased_until IS NOT NULL
+UPDATE jobs SET leased_until = clock_timestamp() + $2 WHERE lease = ANY($1) AND state = 'waiting' AND leased_until IS NOT NULL
 
 -- name: finish
-UPDATE jobs SET state = 'done', done_at = clock_timestamp(), leased_until = NULL, last_error = NULL
-WHERE job_id = $1 AND lease = $2 AND state = 'waiting'
+UPDATE jobs j SET state = 'done', done_at = clock_timestamp(), leased_until = NULL, last_error = NULL
+FROM unnest($1::uuid[], $2::uuid[]) AS n (job_id, lease)
+WHERE j.job_id = n.job_id AND j.lease = n.lease AND j.state = 'waiting'
 
 -- name: postpone
-UPDATE jobs SET due_at = $3, lease = NULL, leased_until = NULL, attempts = attempts - 1
-WHERE job_id = $1 AND lease = $2 AND state = 'waiting'
+UPDATE jobs j SET due_at = n.due_at, lease = NULL, leased_until = NULL, attempts = j.attempts - 1
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS n (job_id, lease, due_at)
+WHERE j.job_id = n.job_id AND j.lease = n.lease AND j.state = 'waiting'
 
 -- name: wait_for_adapter
 UPDATE jobs SET retry_at = clock_timestamp() + $3::interval, lease = NULL, leased_until = NULL, attempts = attempts - 1,

@@ -7,14 +7,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from doorstep.db import Brand, Tx
-from doorstep.db.pool import GONE, clock_now, wake
+from doorstep.db.pool import GONE, clock_now
 from doorstep.jobs.exceptions import open_exception
 from doorstep.jobs.model import SQL, Job, Kind, LeaseLost, NoAdapter, Work, as_job
 from doorstep.kit.errors import Unavailable
@@ -25,7 +26,8 @@ from doorstep.kit.limits import (
     JOB_BACKOFF,
     JOB_BACKOFF_MAX,
     JOB_LEASE,
-    JOBS_PER_CLAIM,
+    JOBS_IN_HAND,
+    JOBS_TOGETHER,
     KEEP_DONE_JOBS,
 )
 from doorstep.kit.outcomes import Retry, Unknown
@@ -45,7 +47,6 @@ async def enqueue(tx: Tx, kind: str, subjects: Sequence[UUID], *, due_at: dateti
             list(lanes) or [1] * count,
             [due_at] * count,
         )
-        await wake(tx)
 
 
 async def reawaken(tx: Tx, kind: str, subject: UUID, *, due_at: datetime) -> bool:
@@ -67,33 +68,80 @@ async def drop(tx: Tx, kind: str, subjects: Collection[UUID]) -> None:
 
 
 class Runner:
-    """Does a brand's jobs. Several may run at once, in as many processes as one likes."""
+    """Does a brand's jobs. Several may run at once, in as many processes as one likes.
 
-    def __init__(self, brand: Brand, kinds: Sequence[Kind], ports: Mapping[str, object]) -> None:
+    `wake` is called when there may be something to take up that no commit tells of: a hand is free, a pause is over.
+    """
+
+    def __init__(
+        self,
+        brand: Brand,
+        kinds: Sequence[Kind],
+        ports: Mapping[str, object],
+        *,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._wake = wake
         self._brand = brand
         self._kinds = {kind.name: kind for kind in kinds}
         self._ports = ports
+        self._in_hand: dict[asyncio.Task[None], Sequence[Job]] = {}
 
-    async def run_once(self, *, limit: int = JOBS_PER_CLAIM) -> int:
-        """Claim what is due, express first, do it side by side, and return how many were claimed."""
-        lease = new_id()
+    async def run_once(self, *, limit: int = JOBS_IN_HAND) -> int:
+        """Take up what is due, express first, and see all that is in hand to its end; how many were taken up."""
+        taken = await self.take_up(limit=limit)
+        renewing = asyncio.create_task(self.renew())
+        try:
+            await asyncio.gather(*self._in_hand)
+        finally:
+            renewing.cancel()
+        return taken
+
+    async def take_up(self, *, limit: int = JOBS_IN_HAND) -> int:
+        """Claim what is due, up to `limit` in hand of each kind, and begin it; how many were begun.
+
+        Nothing waits for what is in hand, so that a partner that is slow to answer holds up nobody else.
+        """
+        busy = Counter(job.kind for jobs in self._in_hand.values() for job in jobs)
+        hands = {name: JOBS_TOGETHER if kind.together else limit for name, kind in self._kinds.items()}
+        free = {name: most - busy[name] for name, most in hands.items() if busy[name] < most}
+        if not free:
+            return 0
         async with self._brand.transaction() as tx:
-            rows = await tx.fetch(SQL.claim, lease, JOB_LEASE, limit, list(self._kinds), await clock_now(tx))
-        if rows:
-            renewing = asyncio.create_task(self._renew(lease))
-            try:
-                await asyncio.gather(*(self._do(as_job(row)) for row in rows))
-            finally:
-                renewing.cancel()
+            rows = await tx.fetch(SQL.claim, new_id(), JOB_LEASE, list(free), list(free.values()))
+        found: dict[str, list[Job]] = defaultdict(list)
+        for row in rows:
+            found[row["kind"]].append(as_job(row))
+        for name, jobs in found.items():
+            for some in [jobs] if self._kinds[name].together else [[job] for job in jobs]:
+                self._begin(some, perhaps_more=len(jobs) == free[name])
         return len(rows)
 
-    async def _renew(self, lease: UUID) -> None:
-        """Keep the lease while its jobs are in hand. So it can be short, and what a dead process had waits briefly."""
+    def _begin(self, jobs: Sequence[Job], *, perhaps_more: bool) -> None:
+        task = asyncio.create_task(self._do(jobs))
+        self._in_hand[task] = jobs
+        task.add_done_callback(self._in_hand.pop)
+        if perhaps_more:
+            task.add_done_callback(lambda _: self._wake())
+
+    async def renew(self) -> None:
+        """Keep the leases of what is in hand, until canceled. So they can be short, and what a dead process had waits
+        briefly.
+        """
         while True:
             await asyncio.sleep(JOB_LEASE.total_seconds() / 3)
+            leases = list({job.lease for jobs in self._in_hand.values() for job in jobs})
+            if not leases:
+                continue
             with contextlib.suppress(*GONE, Unavailable):  # who cannot reach the database loses the lease, rightly
                 async with self._brand.transaction() as tx:
-                    await tx.execute(SQL.renew, lease, JOB_LEASE)
+                    await tx.execute(SQL.renew, leases, JOB_LEASE)
+
+    async def stop(self) -> None:
+        """Let go of what is in hand; its leases run out, and somebody else takes it up."""
+        for task in list(self._in_hand):
+            task.cancel()
+        await asyncio.gather(*self._in_hand, return_exceptions=True)
 
     async def prune(self) -> None:
         """Forget jobs done long ago."""
@@ -107,27 +155,35 @@ class Runner:
             assert row is not None
             return dict(row)
 
-    async def _do(self, job: Job) -> None:
-        work = Work(self._brand, job, self._ports)
+    async def _do(self, jobs: Sequence[Job]) -> None:
+        kind = self._kinds[jobs[0].kind]
+        works = [Work(self._brand, job, self._ports) for job in jobs]
         try:
-            await self._kinds[job.kind].handler(work)
-            if not work.ended:
-                raise RuntimeError(f"the handler of {job.kind} neither finished nor postponed its job")
-        except LeaseLost:
-            log.warning("lease_lost", kind=job.kind)
-        except GONE as error:
-            # Most often the database: the lease runs out and the job comes again. But a handler's own OSError looks the
-            # same, and must not run for ever.
-            log.warning("job_interrupted", kind=job.kind, error=repr(error))
-            if job.attempts >= JOB_ATTEMPTS:
+            await kind.handler(works if kind.together else works[0])
+            if not all(work.ended for work in works):
+                raise RuntimeError(f"the handler of {kind.name} neither finished nor postponed its job")
+        except Exception as error:  # noqa: BLE001  # whatever a handler does wrong must not take the others down
+            if len(jobs) == 1:
+                await self._failed(jobs[0], error)
+            else:
+                for job in jobs:
+                    await self._do([job])
+
+    async def _failed(self, job: Job, error: Exception) -> None:
+        match error:
+            case LeaseLost():
+                log.warning("lease_lost", kind=job.kind)
+            case NoAdapter():
+                await self._wait_for_adapter(job, str(error))
+            case Retry() | Unknown():
+                await self._fail(job, error, getattr(error, "after", timedelta()))
+            case _ if isinstance(error, GONE) and job.attempts < JOB_ATTEMPTS:
+                # Most often the database: the lease runs out and the job comes again. But a handler's own OSError looks
+                # the same, and must not run for ever.
+                log.warning("job_interrupted", kind=job.kind, error=repr(error))
+            case _:
+                log.error("job_failed", kind=job.kind, exc_info=error)
                 await self._fail(job, error, timedelta())
-        except NoAdapter as error:
-            await self._wait_for_adapter(job, str(error))
-        except (Retry, Unknown) as error:
-            await self._fail(job, error, getattr(error, "after", timedelta()))
-        except Exception as error:  # whatever a handler does wrong must not take the others down
-            log.exception("job_failed", kind=job.kind)
-            await self._fail(job, error, timedelta())
 
     async def _wait_for_adapter(self, job: Job, port: str) -> None:
         """Nobody to call: the job waits, its attempt does not count, and one exception a port tells a person."""
@@ -149,11 +205,12 @@ class Runner:
         text = f"{type(error).__name__}: {error}"[:2000]
         # Jitter, drawn from the lease, so that what failed together does not come back together.
         jitter = 0.5 + job.lease.int % 1000 / 1000
-        backoff = min(JOB_BACKOFF * 2 ** (job.attempts - 1) * jitter, JOB_BACKOFF_MAX)
+        pause = max(after, min(JOB_BACKOFF * 2 ** (job.attempts - 1) * jitter, JOB_BACKOFF_MAX))
         try:
             async with self._brand.transaction() as tx:
                 if job.attempts < JOB_ATTEMPTS:
-                    await tx.execute(SQL.fail, job.job_id, job.lease, max(after, backoff), text)
+                    await tx.execute(SQL.fail, job.job_id, job.lease, pause, text)
+                    asyncio.get_running_loop().call_later(pause.total_seconds(), self._wake)
                 elif await tx.execute(SQL.poison, job.job_id, job.lease, text) == "UPDATE 1":
                     await self._give_up(tx, job, text)
         except GONE:

@@ -16,7 +16,7 @@ CREATE TABLE jobs (
     -- This prevents the same intent from being carried out by two jobs.
     CONSTRAINT jobs_one_per_intent UNIQUE (kind, subject)
 );
-CREATE INDEX jobs_due ON jobs (lane, due_at) WHERE state = 'waiting';
+CREATE INDEX jobs_due ON jobs (kind, lane, due_at) WHERE state = 'waiting';
 CREATE INDEX jobs_prune ON jobs (done_at) WHERE state = 'done';
 
 -- A failed step is a work item a person can see, retry or resolve.

@@ -7,7 +7,6 @@ from datetime import datetime
 from uuid import UUID
 
 from doorstep.db import Tx, statements
-from doorstep.db.pool import wake
 from doorstep.journal.model import Event
 from doorstep.kit.ids import new_id
 from doorstep.kit.limits import PARTITIONS
@@ -40,7 +39,6 @@ async def append(tx: Tx, events: Sequence[tuple[UUID | None, Event]], *, actor: 
     )
     if written != f"INSERT 0 {len(events)}":
         raise LookupError(f"an event names an order that does not exist: {[str(o) for o, _ in events][:5]}")
-    await wake(tx)
     return ids
 
 
@@ -59,4 +57,3 @@ async def append_first(
         [event for _, _, event in events],
         now,
     )
-    await wake(tx)

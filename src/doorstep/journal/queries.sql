@@ -1,4 +1,5 @@
 -- name: append
+-- Wakes the workers, too, when its transaction is committed. Only a hint.
 -- Locking the order's row before drawing `ord` is what makes `ord` follow `seq` within an order.
 WITH new AS (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::jsonb[])
@@ -17,6 +18,7 @@ WITH new AS (
 INSERT INTO events (event_id, order_id, seq, lane, partition, kind, actor, data, occurred_at)
 SELECT n.event_id, n.order_id, b.base + n.step, coalesce(b.lane, 1), n.partition, n.kind, $6, n.data, $7
 FROM numbered n LEFT JOIN bumped b ON b.order_id = n.order_id
+CROSS JOIN (SELECT pg_notify('doorstep_events', current_schema())) woken
 WHERE n.order_id IS NULL OR b.order_id IS NOT NULL
 ORDER BY n.place
 
@@ -57,11 +59,12 @@ GROUP BY c.reaction, c.lane, c.partition
 ORDER BY c.lane, min(c.position)
 
 -- name: take_cursors
-SELECT partition, position FROM cursors
+SELECT partition, position, clock_now() AS now FROM cursors
 WHERE reaction = $1 AND lane = $2 AND partition = ANY($3) FOR UPDATE SKIP LOCKED
 
 -- name: next_events
-SELECT e.event_id, e.position, e.order_id, e.lane, e.partition, e.kind, e.actor, e.data, e.occurred_at
+SELECT e.event_id, e.position, e.order_id, e.lane, e.partition, e.kind, e.actor, e.data, e.occurred_at,
+    EXISTS (SELECT 1 FROM parked p WHERE p.reaction = $6 AND p.order_id = e.order_id) AS parked
 FROM unnest($2::smallint[], $3::bigint[]) AS c (partition, position)
 CROSS JOIN LATERAL (
     SELECT * FROM events v WHERE v.lane = $1 AND v.partition = c.partition AND v.position > c.position AND v.kind = ANY($4)
@@ -71,9 +74,6 @@ ORDER BY e.position LIMIT $5
 -- name: move_cursors
 UPDATE cursors c SET position = n.position FROM unnest($3::smallint[], $4::bigint[]) AS n (partition, position)
 WHERE c.reaction = $1 AND c.lane = $2 AND c.partition = n.partition
-
--- name: parked_orders
-SELECT DISTINCT order_id FROM parked WHERE reaction = $1 AND order_id = ANY($2)
 
 -- name: park
 INSERT INTO parked (reaction, position, order_id, error, parked_at) VALUES ($1, $2, $3, $4, $5)
@@ -115,3 +115,4 @@ INSERT INTO events (event_id, order_id, seq, lane, partition, kind, actor, data,
 SELECT event_id, order_id, 1, lane, partition, kind, actor, data, $8
 FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::jsonb[])
     AS n (event_id, order_id, lane, partition, kind, actor, data)
+CROSS JOIN (SELECT pg_notify('doorstep_events', current_schema())) woken

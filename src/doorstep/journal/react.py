@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ from doorstep.db import Brand, Tx
 from doorstep.db.pool import GONE, clock_now
 from doorstep.journal.append import SQL
 from doorstep.journal.model import Event, Reaction, Recorded, decode
-from doorstep.kit.limits import EVENTS_PER_REACTION, EVENTS_SHARED, PARTITIONS
+from doorstep.kit.limits import EVENTS_PER_REACTION, EVENTS_SHARED, PARTITIONS, REACTIONS_AT_ONCE
 
 log = structlog.get_logger()
 
@@ -41,16 +42,23 @@ class Reactor:
     async def run_once(self) -> int:
         """One batch of every reaction that has something to do, express lane first; returns the number of events.
 
-        Stops early, to look again, after express work was found: standard never waits in front of express.
+        Looks again once the express lane had anything: standard never goes in front of express.
         """
         async with self._brand.reading() as connection:
             due = await connection.fetch(SQL.due_cursors, self._names, self._kinds)
-        total = 0
-        for (name, lane), partitions in _together(due):
-            if total and lane == 1 and due[0]["lane"] == 0:
-                break
-            total += await self._batch(self._reactions[name], lane, partitions)
-        return total
+        batches = _together(due)
+        express = [batch for batch in batches if batch[0][1] == 0]
+        return await self._side_by_side(express) or await self._side_by_side(batches[len(express) :])
+
+    async def _side_by_side(self, batches: Sequence[tuple[tuple[str, int], Sequence[int]]]) -> int:
+        """Reactions do not wait for one another: while the database works for one, another one computes."""
+        hands = asyncio.Semaphore(REACTIONS_AT_ONCE)
+
+        async def batch(name: str, lane: int, partitions: Sequence[int]) -> int:
+            async with hands:
+                return await self._batch(self._reactions[name], lane, partitions)
+
+        return sum(await asyncio.gather(*(batch(name, lane, partitions) for (name, lane), partitions in batches)))
 
     async def backlog(self) -> dict[str, int]:
         """How much is waiting: events without position, cursors behind, events parked."""
@@ -70,10 +78,12 @@ class Reactor:
                     [cursor["position"] for cursor in taken],
                     list(reaction.kinds),
                     EVENTS_PER_REACTION,
+                    reaction.name,
                 )
                 if not rows:
                     return 0
-                await _digest(tx, reaction, [_recorded(row) for row in rows])
+                parked = {row["order_id"] for row in rows if row["parked"]}
+                await _digest(tx, reaction, [_recorded(row) for row in rows], parked, now=taken[0]["now"])
                 moved = {row["partition"]: row["position"] for row in rows}
                 await tx.execute(SQL.move_cursors, reaction.name, lane, list(moved), list(moved.values()))
                 return len(rows)
@@ -102,11 +112,13 @@ def _together(due: Sequence[Any]) -> list[tuple[tuple[str, int], list[int]]]:
     return batches
 
 
-async def _digest(tx: Tx, reaction: Reaction, events: list[Recorded[Event]]) -> None:
-    """Hand the batch over; when it fails, one by one, parking those that fail alone and all behind them."""
-    now = await clock_now(tx)
-    rows = await tx.fetch(SQL.parked_orders, reaction.name, [event.order_id for event in events if event.order_id])
-    parked: set[UUID | None] = {row["order_id"] for row in rows}
+async def _digest(
+    tx: Tx, reaction: Reaction, events: list[Recorded[Event]], parked: set[UUID | None], *, now: datetime
+) -> None:
+    """Hand the batch over; when it fails, one by one, parking those that fail alone and all behind them.
+
+    `parked` are the orders that have a parked event already.
+    """
     for event in events:
         if isinstance(event.data, Undecodable) and event.order_id not in parked:
             await _park(tx, reaction, event, event.data.error, now)

@@ -8,7 +8,7 @@ SELECT * FROM shipments WHERE carrier = $1 AND tracking_number = ANY($2) ORDER B
 SELECT * FROM shipments WHERE order_id = ANY($1) ORDER BY created_at, shipment_id
 
 -- name: by_fulfillment_order
-SELECT * FROM shipments WHERE fulfillment_order_id = $1 ORDER BY parcel_no
+SELECT * FROM shipments WHERE fulfillment_order_id = ANY($1) ORDER BY fulfillment_order_id, parcel_no
 
 -- name: read_lines
 SELECT shipment_id, line_no, quantity FROM package_lines WHERE shipment_id = ANY($1) ORDER BY shipment_id, line_no

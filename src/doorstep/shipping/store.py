@@ -89,9 +89,12 @@ async def by_order(tx: Tx, order_ids: Collection[UUID]) -> list[Shipment]:
     return await _with_lines(tx, await tx.fetch(SQL.by_order, list(order_ids)))
 
 
-async def by_fulfillment_order(tx: Tx, fulfillment_order_id: UUID) -> list[Shipment]:
-    """The parcels of a fulfillment order."""
-    return await _with_lines(tx, await tx.fetch(SQL.by_fulfillment_order, fulfillment_order_id))
+async def by_fulfillment_order(tx: Tx, ids: Collection[UUID]) -> dict[UUID, list[Shipment]]:
+    """The parcels of fulfillment orders; those that have none are missing."""
+    found: dict[UUID, list[Shipment]] = defaultdict(list)
+    for shipment in await _with_lines(tx, await tx.fetch(SQL.by_fulfillment_order, list(ids))):
+        found[shipment.fulfillment_order_id].append(shipment)
+    return found
 
 
 async def over(tx: Tx, fulfillment_order_ids: Collection[UUID]) -> list[UUID]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -60,20 +60,16 @@ async def keep_watch(tx: Tx, events: Sequence[Recorded[Activated]], *, now: date
         )
 
 
-async def watch(work: Work) -> None:
-    """The job: look, act, and come back until everything has arrived or nothing more is to come."""
-    async with work.brand.transaction() as tx:
+async def watch(works: Sequence[Work]) -> None:
+    """The job, for all that is due: look, act, come back until everything has arrived or nothing more is to come."""
+    async with works[0].brand.transaction() as tx:
         now = await clock_now(tx)
-        view = await _view(tx, work.job.subject)
-        verdict = look(view, now) if view else None
-        if view is None or verdict is None:
-            await work.finish(tx)
-            return
-        await _act(tx, view, verdict, now)
-        if verdict.again_at is None:
-            await work.finish(tx)
-        else:
-            await work.postpone(tx, verdict.again_at)
+        views = await _views(tx, [work.job.subject for work in works])
+        verdicts = {work: look(views[work.job.subject], now) for work in works if work.job.subject in views}
+        await _act(tx, [(views[work.job.subject], verdict) for work, verdict in verdicts.items()], now)
+        again = {work: verdict.again_at for work, verdict in verdicts.items() if verdict.again_at is not None}
+        await jobs.postpone_all(tx, again)
+        await jobs.finish_all(tx, [work for work in works if work not in again])
 
 
 def look(view: View, now: datetime) -> Verdict:
@@ -133,13 +129,16 @@ def _late(view: View, missing: Sequence[Shipment], now: datetime) -> Late:
     )
 
 
-async def _view(tx: Tx, fulfillment_order_id: UUID) -> View | None:
-    found = await orders.lock(tx, await fulfillment.orders_of(tx, [fulfillment_order_id]))
-    if not found:
-        return None
-    work = (await fulfillment.read(tx, [fulfillment_order_id]))[fulfillment_order_id]
-    shipments = await store.by_fulfillment_order(tx, fulfillment_order_id)
-    ledger = (await delivery.current(tx, [work.order_id])).get(work.order_id, [])
+async def _views(tx: Tx, ids: Collection[UUID]) -> dict[UUID, View]:
+    """Fulfillment orders with all a look needs, their orders locked. Those that are gone are missing."""
+    await orders.lock(tx, await fulfillment.orders_of(tx, ids))
+    works = await fulfillment.read(tx, ids)
+    shipments = await store.by_fulfillment_order(tx, ids)
+    ledger = await delivery.current(tx, sorted({work.order_id for work in works.values()}))
+    return {key: _view(work, shipments.get(key, ()), ledger.get(work.order_id, ())) for key, work in works.items()}
+
+
+def _view(work: FulfillmentOrder, shipments: Sequence[Shipment], ledger: Sequence[delivery.Promise]) -> View:
     line_nos = {line.line_no for line in work.lines if line.quantity > line.withdrawn}
     entries = [entry for entry in ledger if entry.line_no in line_nos]
     dates = [promise_of(one, ledger) for one in shipments if not one.ended]
@@ -157,26 +156,30 @@ async def _view(tx: Tx, fulfillment_order_id: UUID) -> View | None:
     )
 
 
-async def _act(tx: Tx, view: View, verdict: Verdict, now: datetime) -> None:
-    order_id = view.work.order_id
-    for kind, subject in verdict.alarms:
+async def _act(tx: Tx, looks: Sequence[tuple[View, Verdict]], now: datetime) -> None:
+    for view, verdict in looks:
+        await _alarm(tx, view, verdict.alarms, now)
+    late = [(view, verdict.late) for view, verdict in looks if verdict.late is not None]
+    parcels = [
+        msgspec.structs.replace(one, late_at=one.late_at or now, expected_by=event.expected_by)
+        for view, event in late
+        for one in view.shipments
+        if not one.ended
+    ]
+    await store.progress(tx, parcels)
+    await journal.append(tx, [(view.work.order_id, event) for view, event in late], actor="shipping", now=now)
+
+
+async def _alarm(tx: Tx, view: View, alarms: Sequence[tuple[str, UUID]], now: datetime) -> None:
+    for kind, subject in alarms:
         silent = kind == "carrier_silent"
         await jobs.open_exception(
             tx,
             kind=kind,
             subject=subject,
-            order_id=order_id,
+            order_id=view.work.order_id,
             owner="shipping" if silent else "warehouse",
             next_action="Ask the carrier where the parcel is" if silent else "Pick, pack and hand it over now",
             detail={"fulfillment_order": show("ful", view.work.fulfillment_order_id), "pick_by": view.work.pick_by},
             now=now,
         )
-    if verdict.late is None:
-        return
-    late = [
-        msgspec.structs.replace(one, late_at=one.late_at or now, expected_by=verdict.late.expected_by)
-        for one in view.shipments
-        if not one.ended
-    ]
-    await store.progress(tx, late)
-    await journal.append(tx, [(order_id, verdict.late)], actor="shipping", now=now)

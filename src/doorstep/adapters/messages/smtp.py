@@ -7,7 +7,9 @@ from copy import deepcopy
 from datetime import timedelta
 from email import policy
 from email.errors import MessageError
+from email.headerregistry import BaseHeader, HeaderRegistry
 from email.message import EmailMessage
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import aiosmtplib
@@ -15,8 +17,23 @@ import aiosmtplib
 from doorstep.adapters.settings import Settings
 from doorstep.kit.outcomes import Refused, Retry, Unknown
 
+
+class _ParsedOnce(HeaderRegistry):
+    """The generator asks for the same few headers several times a mail; parsing them was most of a mail's time."""
+
+    def __call__(self, name: str, value: str) -> BaseHeader:
+        """The header, parsed."""
+        return _parse(name, value)
+
+
+@lru_cache(maxsize=256)
+def _parse(name: str, value: str) -> BaseHeader:
+    header: BaseHeader = policy.SMTP.header_factory(name, value)
+    return header
+
+
 # Seven bits only: the next server need not announce 8BITMIME.
-_ON_THE_WIRE = policy.SMTP.clone(cte_type="7bit")
+_ON_THE_WIRE = policy.SMTP.clone(cte_type="7bit", header_factory=_ParsedOnce())
 _SOON = timedelta(seconds=1)
 _LATER = timedelta(seconds=30)  # what a 4xx asks for (greylisting, a full queue) takes longer than a lost connection
 _GONE = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, aiosmtplib.SMTPConnectError, OSError)

@@ -155,7 +155,12 @@ async def list_events(
 @get("/v1/backlog", tags=["operations"])
 async def read_backlog(brand: Brand) -> Backlog:
     """What waits: events not yet in line, reactions behind, jobs due, exceptions open. All zero means caught up."""
-    pairs = [(reaction.name, kind) for reaction in app_state().reactions for kind in reaction.kinds]
+    return await backlog(brand, app_state().reactions)
+
+
+async def backlog(brand: Brand, reactions: Sequence[Reaction]) -> Backlog:
+    """What waits in a brand."""
+    pairs = [(reaction.name, kind) for reaction in reactions for kind in reaction.kinds]
     async with brand.reading() as tx:
         now = await clock_now(tx)
         journal = await tx.fetchrow(JOURNAL.backlog, [name for name, _ in pairs], [kind for _, kind in pairs])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from base64 import b64encode
-from email import message_from_bytes, policy
+from email import policy
+from email.parser import BytesHeaderParser
 from hashlib import blake2b
 from urllib.parse import parse_qs
 
@@ -40,7 +41,7 @@ class MailHandler:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep the mail; only then say so."""
         raw = envelope.content if isinstance(envelope.content, bytes) else b""
-        reference = str(message_from_bytes(raw, policy=policy.compat32)["Message-ID"] or "").strip()
+        reference = str(BytesHeaderParser(policy=policy.compat32).parsebytes(raw)["Message-ID"] or "").strip()
         kept = await self._office.keep(
             Arrived(
                 kind="mail",
