@@ -47,6 +47,7 @@ JOURNEY: Final = (
     # track: the carrier tells
     when(shipping.Late, delivery.repromise),  # → delivery.Repromised
     when(shipping.Lost, payments.refund, updates.tell),  # → payments.Refunded
+    when(shipping.CameBack, payments.refund, updates.tell),  # → payments.Refunded
     when(shipping.Delivered, updates.tell),
     # return: the customer asks; then someone receives and judges the goods
     when(returns.Requested, updates.tell),
@@ -64,6 +65,7 @@ REACTIONS: Final = reactions(JOURNEY)
 WORK: Final = (
     does("payments.call", payments.perform, owner="finance"),  # from authorize, capture, refund, reduce
     does("shipping.buy_label", shipping.buy_label, owner="warehouse"),  # from prepare, and from a return by label
+    does("shipping.cancel_label", shipping.cancel_label, owner="shipping"),  # from a return that ends without it
     does("shipping.watch", shipping.watch, owner="customer service", together=True),  # from keep_watch; → shipping.Late
     does("updates.send", updates.send, owner="customer service"),  # from tell
     does("returns.expire", returns.expire, owner="customer service"),  # from a return's request; → returns.Expired

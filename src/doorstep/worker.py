@@ -1,7 +1,6 @@
 """The worker: gives events their positions, runs the journey's reactions and the jobs, for every brand.
 
-Any number of workers may run. LISTEN is only a hint to look sooner: a brand is looked at again after at most
-`IDLE_S`, and when its next job is due.
+Any number of workers may run. LISTEN is only a hint to look sooner: a brand is looked at again after at most `IDLE_S`.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ from doorstep.journal import Reaction, Reactor, give_positions
 from doorstep.journal.append import SQL as JOURNAL_SQL
 from doorstep.kit.clock import wall_now
 from doorstep.kit.errors import Unavailable
-from doorstep.kit.limits import KEEP_COMMANDS
+from doorstep.kit.limits import JOB_LEASE, KEEP_COMMANDS
 
 log = structlog.get_logger()
-CHANNELS = ("doorstep_events", "doorstep_jobs")
+CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
 IDLE_S = 1.0
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
@@ -38,8 +37,8 @@ class BrandWorker:
     ) -> None:
         self.brand = brand
         self.reactor = Reactor(brand, reactions)
-        self.events_came, self.jobs_came = asyncio.Event(), asyncio.Event()  # hints: something was committed
-        self.runner = Runner(brand, kinds, ports, wake=self.jobs_came.set)
+        self.came = {channel: asyncio.Event() for channel in CHANNELS}  # hints: something was committed
+        self.runner = Runner(brand, kinds, ports, wake=self.came[JOBS].set)
 
     async def turn(self) -> int:
         """One round of the journal: positions, then one batch of each reaction that is due; how much was done."""
@@ -66,10 +65,10 @@ class BrandWorker:
         await _again(self.reactor.prepare, "prepare", once=True)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._loop(self.events_came, self.turn, "journal"))
-                group.create_task(self._loop(self.jobs_came, self.runner.take_up, "jobs"))
-                group.create_task(self.runner.renew())
-                group.create_task(_every(PRUNE_S, self.prune))
+                group.create_task(self._loop(self.came[EVENTS], self.turn, "journal"))
+                group.create_task(self._loop(self.came[JOBS], self.runner.take_up, "jobs"))
+                group.create_task(_every(JOB_LEASE.total_seconds() / 3, self.runner.renew, "renew"))
+                group.create_task(_every(PRUNE_S, self.prune, "prune"))
         finally:
             await self.runner.stop()
 
@@ -95,9 +94,9 @@ async def _again(work: Any, name: str, *, once: bool = False) -> int:
             return 0
 
 
-async def _every(seconds: float, work: Any) -> None:
+async def _every(seconds: float, work: Any, name: str) -> None:
     while True:
-        await _again(work, "prune", once=True)
+        await _again(work, name, once=True)
         await asyncio.sleep(seconds)
 
 
@@ -143,4 +142,4 @@ class Worker:
     def _woken(self, connection: Any, pid: int, channel: str, payload: Any) -> None:
         worker = self._workers.get(payload)
         if worker is not None:
-            (worker.events_came if channel == "doorstep_events" else worker.jobs_came).set()
+            worker.came[channel].set()

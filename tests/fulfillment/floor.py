@@ -12,9 +12,10 @@ from doorstep.catalog import ProductData
 from doorstep.db import Brand, Tx
 from doorstep.inventory import Claim
 from doorstep.inventory.locations import PutLocation
-from doorstep.jobs import Runner, does
+from doorstep.jobs import Runner
 from doorstep.journal import Reactor, append, give_positions, when
 from doorstep.journal.model import reactions
+from doorstep.journey import WORK
 from doorstep.kit.ids import new_id
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -35,7 +36,7 @@ JOURNEY = reactions(
         when(shipping.Late, delivery.repromise),
     )
 )
-KINDS = (does("shipping.buy_label", shipping.buy_label), does("shipping.watch", shipping.watch, together=True))
+KINDS = [kind for kind in WORK if kind.name.startswith("shipping.")]
 
 
 class Floor:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
+from doorstep.db import Tx
 from doorstep.jobs import Runner, Work, does, finish_all, postpone_all, reawaken
+from doorstep.jobs.model import SQL
+from doorstep.kit.errors import Unavailable
+from doorstep.kit.ids import new_id
 from doorstep.kit.limits import JOB_ATTEMPTS, KEEP_DONE_JOBS
 from doorstep.kit.outcomes import Retry, Unknown
 from doorstep.payments.ports import Gateway
@@ -328,3 +333,70 @@ async def test_of_jobs_ended_together_all_are_ours_or_none_is_ended(desk: Desk) 
     await Runner(desk.brand, [does("test.work", handler, together=True)], {}).run_once()
     assert tries == [2, 1, 1]
     assert await desk.results() == 1
+
+
+async def test_a_free_hand_is_noticed_though_another_claim_filled_the_last_one(desk: Desk) -> None:
+    ends: dict[UUID, asyncio.Event] = {}
+    woken = asyncio.Event()
+
+    async def handler(work: Work) -> None:
+        await ends[work.job.subject].wait()
+        await desk.finish(work)
+
+    runner = Runner(desk.brand, [does("test.work", handler)], {}, wake=woken.set)
+    for claimed in (2, 1):
+        for _ in range(claimed):
+            ends[await desk.want()] = asyncio.Event()
+        assert await runner.take_up(limit=3) == claimed
+    ends[await desk.want()] = asyncio.Event()  # no hand is free for this one
+    next(iter(ends.values())).set()
+    await asyncio.wait_for(woken.wait(), 10)
+    assert await runner.take_up(limit=3) == 1
+    for end in ends.values():
+        end.set()
+    await runner.run_once()
+    assert await desk.results() == 4
+
+
+async def test_a_claim_locks_no_more_than_it_takes(desk: Desk) -> None:
+    for lane in (0, 0, 0, 1, 1):
+        await desk.want(lane=lane)
+
+    async def claim(tx: Tx, most: int) -> list[int]:
+        rows = await tx.fetch(SQL.claim, new_id(), timedelta(seconds=9), ["test.work"], [most])
+        return sorted(row["lane"] for row in rows)
+
+    async with desk.brand.transaction() as first, desk.brand.transaction() as second:
+        assert await claim(first, 3) == [0, 0, 0]
+        assert await claim(second, 3) == [1, 1]
+
+
+async def test_what_is_being_ended_is_not_waited_for_by_who_renews(desk: Desk) -> None:
+    await desk.want()
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def handler(work: Work) -> None:
+        async with desk.brand.transaction() as tx:
+            await work.finish(tx)
+            reached.set()
+            await go_on.wait()
+
+    runner = desk.runner(handler)
+    assert await runner.take_up() == 1
+    await reached.wait()
+    await asyncio.wait_for(runner.renew(), 10)
+    go_on.set()
+    await runner.run_once()
+    assert await desk.value("SELECT state FROM jobs") == "done"
+
+
+async def test_a_database_that_does_not_answer_leaves_the_job_to_its_lease(desk: Desk) -> None:
+    await desk.want()
+
+    async def handler(work: Work) -> None:
+        raise Unavailable("no connection")
+
+    assert await desk.runner(handler).run_once() == 1
+    assert await desk.value("SELECT leased_until > clock_timestamp() AND last_error IS NULL FROM jobs")
+    await desk.lease_runs_out()
+    assert await desk.runner(desk.finish).run_once() == 1

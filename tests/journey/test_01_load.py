@@ -22,6 +22,28 @@ async def test_a_delivery_note_sent_twice_counts_once_and_says_so(shop: Shop) ->
     assert (await shop.stock("GLASS"))["south"]["on_hand"] == 3
 
 
+async def test_a_note_that_says_something_else_the_second_time_is_refused_and_books_nothing(shop: Shop) -> None:
+    note = {"reference": "note-3", "location": "south", "lines": [{"sku": "GLASS", "quantity": 3}]}
+    await shop.client.post("/v1/stock/receipts", json=note)
+    other = {**note, "lines": [{"sku": "CARD", "quantity": 1}, {"sku": "GLASS", "quantity": 30}]}
+    refused = await shop.send("POST", "/v1/stock/receipts", other, expect=409)
+    assert refused["type"].endswith("body-differs")
+    assert (refused["field"], refused["sku"], refused["was"], refused["now"]) == ("quantity", "GLASS", 3, 30)
+    more = {**note, "lines": [{"sku": "CARD", "quantity": 1}, {"sku": "GLASS", "quantity": 3}]}
+    assert (await shop.client.post("/v1/stock/receipts", json=more)).json() == {"changed": 1}
+    count = {"reference": "count-3", "location": "south", "lines": [{"sku": "GLASS", "on_hand": 2}]}
+    assert (await shop.client.post("/v1/stock/counts", json=count)).json() == {"changed": 1}
+    await receive(shop, "south", {"GLASS": 4})
+    assert (await shop.client.post("/v1/stock/counts", json=count)).json() == {"changed": 0}
+    refused = await shop.send(
+        "POST", "/v1/stock/counts", {**count, "lines": [{"sku": "GLASS", "on_hand": 6}]}, expect=409
+    )
+    assert (refused["sku"], refused["was"], refused["now"]) == ("GLASS", 2, 6)
+    stock = [(await shop.stock(sku))["south"]["on_hand"] for sku in ("GLASS", "CARD")]
+    assert stock == [6, 51]
+    await shop.audit()
+
+
 async def test_a_count_sets_what_is_there_and_not_below_what_is_claimed(shop: Shop) -> None:
     await shop.place({"sku": "MUG", "quantity": 6})
     count = {"reference": "count-1", "location": "north", "lines": [{"sku": "MUG", "on_hand": 8}]}

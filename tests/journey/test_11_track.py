@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from doorstep.kit.ids import new_id, show
 from tests.support.shop import Shop
 
 
@@ -75,3 +76,87 @@ async def test_a_webhook_with_a_wrong_signature_is_refused(shop: Shop) -> None:
         "/v1/webhooks/carriers/main/sandbox", content=b'{"events": []}', headers={"webhook-id": "x"}
     )
     assert answer.status_code in (400, 401)
+
+
+async def on_the_road(shop: Shop, sku: str = "MUG", quantity: int = 2) -> tuple[str, str]:
+    """An order whose parcel left and of which nothing more is heard: its id, and the parcel's path."""
+    placed = await shop.place({"sku": sku, "quantity": quantity})
+    (shipment,) = await shop.ship(placed["order_id"])
+    return placed["order_id"], f"/v1/shipments/{shipment['shipment_id']}"
+
+
+async def test_a_parcel_that_came_back_is_refunded_restocked_and_told(shop: Shop) -> None:
+    order_id, parcel = await on_the_road(shop)
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 8
+    back = await shop.send("POST", f"{parcel}/take-back", {"disposition": "restock"})
+    assert (back["status"], back["came_back_at"] is not None) == ("returned", True)
+    await shop.drain()
+    order = await shop.get(f"/v1/orders/{order_id}")
+    assert order["money"]["refunded_minor"] == order["money"]["captured_minor"] == 2 * 1000 + 495
+    assert order["lines"][0]["units"] == {"canceled": 2}
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 10
+    subjects = [mail["subject"] for mail in shop.mailbox()]
+    assert [subject for subject in subjects if "came back" in subject] == [
+        f"A parcel of your order {order['number']} came back to us"
+    ]
+    assert "The parcel could not be delivered and came back." in await shop.story(order_id)
+    await shop.send("POST", f"{parcel}/declare-lost", expect=409)
+    await shop.audit()
+
+
+async def test_damaged_goods_that_came_back_are_not_sold_again(shop: Shop) -> None:
+    _, parcel = await on_the_road(shop)
+    await shop.send("POST", f"{parcel}/take-back", {"disposition": "damaged"})
+    row = (await shop.stock("MUG"))["north"]
+    assert (row["on_hand"], row["damaged"], row["available"]) == (10, 2, 8)
+    await shop.send("POST", f"{parcel}/take-back", {"disposition": "sell it anyway"}, expect=422)
+    await shop.audit()
+
+
+async def test_a_parcel_a_person_declares_lost_is_refunded_and_told_once(shop: Shop) -> None:
+    order_id, parcel = await on_the_road(shop)
+    await shop.set_clock(shop.now + timedelta(days=3))  # ours only: of the carrier nothing is heard
+    await shop.drain()
+    assert "carrier_silent" in {item["kind"] for item in (await shop.get("/v1/exceptions"))["items"]}
+    lost = await shop.send("POST", f"{parcel}/declare-lost")
+    assert (lost["status"], lost["substatus"], lost["lost_at"] is not None) == ("exception", "lost", True)
+    await shop.drain()
+    order = await shop.get(f"/v1/orders/{order_id}")
+    assert order["money"]["refunded_minor"] == order["money"]["captured_minor"]
+    assert [item["kind"] for item in (await shop.get("/v1/exceptions"))["items"]] == ["parcel_lost"]
+    await shop.send("POST", f"{parcel}/take-back", {}, expect=409)
+    await shop.audit()
+
+
+async def test_nothing_is_taken_back_that_never_left_or_has_arrived(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"})
+    await shop.drain()
+    (work,) = await shop.work(placed["order_id"])
+    await shop.fulfill(work)
+    (shipment,) = (await shop.get("/v1/shipments", order=placed["order_id"]))["items"]
+    parcel = f"/v1/shipments/{shipment['shipment_id']}"
+    await shop.send("POST", f"{parcel}/take-back", {}, expect=409)
+    await shop.hand_over(placed["order_id"])
+    await travel(shop, 5)
+    for verb in ("take-back", "declare-lost"):
+        refused = await shop.send("POST", f"{parcel}/{verb}", {} if verb == "take-back" else None, expect=409)
+        assert "return" in refused["detail"]
+        await shop.send("POST", f"/v1/shipments/{new_shipment()}/{verb}", {}, expect=404)
+    assert (await shop.get(f"/v1/orders/{placed['order_id']}"))["lines"][0]["units"] == {"delivered": 1}
+    await shop.audit()
+
+
+async def test_what_the_carrier_tells_of_a_parcel_that_is_back_moves_no_money(shop: Shop) -> None:
+    order_id, parcel = await on_the_road(shop)
+    await shop.send("POST", f"{parcel}/take-back", {})
+    await travel(shop, 6)  # the twin knows nothing of it, and delivers
+    order = await shop.get(f"/v1/orders/{order_id}")
+    assert order["lines"][0]["units"] == {"canceled": 2}
+    assert order["money"]["refunded_minor"] == order["money"]["captured_minor"]
+    assert [item["kind"] for item in (await shop.get("/v1/exceptions"))["items"]] == ["delivered_after_lost"]
+    await shop.audit()
+
+
+def new_shipment() -> str:
+    """The id of a shipment there is not."""
+    return show("shp", new_id())

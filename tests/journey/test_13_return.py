@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from doorstep.adapters import registry
+from doorstep.adapters.settings import Settings as AdapterSettings
 from tests.support.shop import Shop
 
 
@@ -64,3 +66,22 @@ async def test_what_was_made_for_someone_is_not_returned_because_they_changed_th
     order_id = await delivered(shop, {"sku": "JERSEY", "personalization": {"fields": {"name": "Ada", "number": "1"}}})
     (line,) = (await shop.send("POST", "/v1/returns/eligibility", {"order_id": order_id}))["lines"]
     assert line["why"]
+
+
+async def test_the_label_of_a_return_that_ends_without_it_goes_back_to_the_carrier(shop: Shop) -> None:
+    order_id = await delivered(shop, {"sku": "MUG", "quantity": 1})
+    wish = {
+        "order_id": order_id, "number": "R-1", "handover": "label", "outcome": "refund", "location": "north",
+        "lines": [{"line_no": 1, "quantity": 1, "reason": "too_many"}],
+    }  # fmt: skip
+    opened = await shop.send("POST", "/v1/returns", wish, expect=201)
+    await shop.drain()
+    carrier = registry.carrier("sandbox", AdapterSettings(base_url=shop.carrier.url))
+    label_id = await shop.value("SELECT label_id FROM labels WHERE direction = 'back'")
+    assert await carrier.find_label(label_id.hex) is not None
+    await shop.send("POST", f"/v1/returns/{opened['return_id']}/decline", {"reason": "outside the agreement"})
+    await shop.drain()
+    assert await carrier.find_label(label_id.hex) is None
+    await carrier.aclose()
+    assert await shop.value("SELECT status FROM labels WHERE direction = 'back'") == "canceled"
+    await shop.audit()

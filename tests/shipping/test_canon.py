@@ -40,6 +40,7 @@ def parcel() -> Shipment:
         delivered_at=None,
         late_at=None,
         lost_at=None,
+        came_back_at=None,
     )
 
 

@@ -12,7 +12,8 @@ import pytest
 from doorstep import delivery, orders, shipping
 from doorstep.db import Brand
 from doorstep.kit.ids import new_id
-from doorstep.shipping import Shipment
+from doorstep.kit.outcomes import Refused
+from doorstep.shipping import Label, LabelRequest, Shipment
 from tests.fulfillment.floor import MONDAY, PROMISE, Floor
 from tests.shipping.carriers import OwnCarrier, update
 
@@ -262,16 +263,7 @@ async def test_a_label_back_is_bought_and_followed(floor: Floor, carrier: OwnCar
     order_id = await floor.on_the_road([("mug", 2, "north")])
     return_id = new_id()
     for _ in range(2):
-        async with floor.brand.transaction() as tx:
-            await orders.lock(tx, [order_id])
-            await shipping.want_return_label(
-                tx,
-                return_id=return_id,
-                order_id=order_id,
-                location_id=floor.places["south"],
-                content=[(floor.skus["mug"], 2)],
-                now=floor.now,
-            )
+        await want_label_back(floor, order_id, return_id)
     await floor.settle()
     assert carrier.asked[-1].is_return
     assert carrier.asked[-1].ship_from.name == "Ada"
@@ -298,3 +290,76 @@ async def test_the_same_news_on_two_connections_at_once_counts_once(floor: Floor
     received = await asyncio.gather(*(floor.tell(arrived) for _ in range(4)))
     assert sum(one.new for one in received) == 1
     assert len(events(await floor.told(order_id), "shipping.delivered")) == 1
+
+
+async def want_label_back(floor: Floor, order_id: UUID, return_id: UUID) -> None:
+    async with floor.brand.transaction() as tx:
+        await orders.lock(tx, [order_id])
+        await shipping.want_return_label(
+            tx,
+            return_id=return_id,
+            order_id=order_id,
+            location_id=floor.places["south"],
+            content=[(floor.skus["mug"], 2)],
+            now=floor.now,
+        )
+
+
+async def drop_label_back(floor: Floor, order_id: UUID, return_id: UUID) -> None:
+    async with floor.brand.transaction() as tx:
+        await orders.lock(tx, [order_id])
+        await shipping.drop_return_label(tx, return_id=return_id, by="test", now=floor.now)
+
+
+async def test_a_label_whose_reason_goes_while_the_carrier_sells_it_is_given_back(
+    floor: Floor, carrier: OwnCarrier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order_id = await floor.on_the_road([("mug", 2, "north")])
+    return_id = new_id()
+    await want_label_back(floor, order_id, return_id)
+    sell, before = carrier.buy_label, dict(carrier.sold)
+
+    async def too_late(request: LabelRequest) -> Label:
+        label = await sell(request)
+        await drop_label_back(floor, order_id, return_id)
+        return label
+
+    monkeypatch.setattr(carrier, "buy_label", too_late)
+    await floor.settle()
+    assert carrier.sold == before
+    assert carrier.asked[-1].is_return
+    assert events(await floor.told(order_id), "shipping.return_label_bought") == []
+
+
+async def test_a_label_the_carrier_has_seen_is_not_given_back(floor: Floor, carrier: OwnCarrier) -> None:
+    order_id = await floor.on_the_road([("mug", 2, "north")])
+    return_id = new_id()
+    await want_label_back(floor, order_id, return_id)
+    await floor.settle()
+    (bought,) = events(await floor.told(order_id), "shipping.return_label_bought")
+    await floor.tell(update(bought["tracking_number"], "b1", "in_transit", floor.now))
+    sold = dict(carrier.sold)
+    await drop_label_back(floor, order_id, return_id)
+    await floor.settle()
+    assert carrier.sold == sold
+    assert await floor.alarms() == []
+
+
+@pytest.mark.parametrize(("code", "alarms"), [("already_handed_over", []), ("closed", ["label_not_canceled"])])
+async def test_a_label_the_carrier_does_not_take_back_is_a_matter_for_a_person_unless_it_is_in_use(
+    floor: Floor, carrier: OwnCarrier, monkeypatch: pytest.MonkeyPatch, code: str, alarms: list[str]
+) -> None:
+    order_id = await floor.on_the_road([("mug", 2, "north")])
+    return_id = new_id()
+    await want_label_back(floor, order_id, return_id)
+    await floor.settle()
+
+    async def refuse(reference: str) -> None:
+        raise Refused(code, "no")
+
+    monkeypatch.setattr(carrier, "cancel_label", refuse)
+    await drop_label_back(floor, order_id, return_id)
+    await floor.settle()
+    assert await floor.alarms() == alarms
+    async with floor.brand.reading() as tx:
+        assert await tx.fetchval("SELECT status FROM labels WHERE direction = 'back'") == "bought"

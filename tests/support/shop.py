@@ -155,6 +155,11 @@ class Shop:
         async with self.brand.transaction() as tx:
             await tx.execute("UPDATE clock SET wall_from = clock_timestamp(), clock_from = $1, rate = 0", now)
 
+    async def value(self, query: str, *arguments: object) -> Any:
+        """One value, read by plain SQL."""
+        async with self.brand.reading() as tx:
+            return await tx.fetchval(query, *arguments)
+
     async def work(self, order: str) -> list[dict[str, Any]]:
         """The fulfillment orders of an order."""
         found: list[dict[str, Any]] = (await self.get("/v1/fulfillment-orders", order=order))["items"]

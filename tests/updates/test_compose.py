@@ -47,6 +47,7 @@ VARIANTS: Mapping[str, list[dict[str, Any]]] = {
     "in_stock": [{}],
     "shipped": [{"tracking_number": "SBX123"}],
     "lost": [{"amount_minor": 123_456}],
+    "came_back": [{"amount_minor": 123_456}],
     "delivered": [{}],
     "return_requested": [{"return_id": "-", "handover": handover} for handover in ("label", "qr", "store")],
     "return_label": [{"return_id": "-", "tracking_number": "SBX123"}],

@@ -193,6 +193,9 @@ async def buy_and_work(shop: Shop) -> str:
     await shop.send("POST", f"{path}/short-pick", missing)
     (one,) = await shop.work(rejected["order_id"])
     await shop.send("POST", f"/v1/fulfillment-orders/{one['fulfillment_order_id']}/reject", {"reason": "No staff."})
+    for verb, body in (("take-back", {"disposition": "restock"}), ("declare-lost", None)):
+        (gone,) = await shop.ship((await shop.place({"sku": "CARD", "quantity": 1}))["order_id"])
+        await shop.send("POST", f"/v1/shipments/{gone['shipment_id']}/{verb}", body)
     await shop.ship(placed["order_id"])
     for _ in range(30):
         await shop.pass_time(timedelta(hours=4))

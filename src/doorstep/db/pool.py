@@ -78,6 +78,15 @@ class Brand:
             yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        """A connection whose reading statements all see the same moment."""
+        async with (
+            self._connection() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            yield connection
+
+    @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Tx]:
         try:
             connection = await self._pool.acquire(timeout=10)

@@ -135,6 +135,7 @@ _SENTENCES: Mapping[str, _Teller] = {
         f"The parcel will be late: {_day(d['expected_by'])} instead of {_day(d['promised_by'])} ({d['cause']})."
     ),
     "shipping.lost": lambda d, f: "The carrier lost the parcel.",
+    "shipping.came_back": lambda d, f: "The parcel could not be delivered and came back.",
     "shipping.delivered": lambda d, f: f"{f.goods(d['lines'])} delivered.",
     "delivery.repromised": lambda d, f: (
         f"The promise moved from {_day(d['was_promised_by'])} to {_day(d['promised_by'])} ({d['cause']})."

@@ -97,9 +97,13 @@ FROM (SELECT sku_id, location_id, sum(on_hand_delta) AS on_hand_delta, sum(damag
 WHERE s.sku_id = t.sku_id AND s.location_id = t.location_id
 RETURNING s.sku_id, s.location_id
 
--- name: counted_before
-SELECT DISTINCT sku_id FROM stock_movements
-WHERE kind = 'counted' AND reference = $1 AND location_id = $2 AND sku_id = ANY($3)
+-- name: told_before
+-- What a note said before: the units received; or on_hand as it was counted, which is the sum of all movements up to then.
+SELECT m.sku_id, p.sku, CASE m.kind WHEN 'received' THEN m.on_hand_delta ELSE
+    (SELECT sum(b.on_hand_delta)::integer FROM stock_movements b
+    WHERE b.sku_id = m.sku_id AND b.location_id = m.location_id AND b.movement_id <= m.movement_id) END AS quantity
+FROM stock_movements m JOIN products p USING (sku_id)
+WHERE m.kind = $1 AND m.reference = $2 AND m.location_id = $3 AND m.sku_id = ANY($4) ORDER BY m.sku_id
 
 -- name: stock_for_count
 SELECT sku_id, on_hand, reserved, damaged, quality_control, oversell_limit FROM stock

@@ -8,7 +8,7 @@ from datetime import datetime
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
 from doorstep.inventory.move import add_stock, tell_received
-from doorstep.kit.errors import Conflict
+from doorstep.kit.errors import BodyDiffers, Conflict
 from doorstep.kit.ids import new_id
 
 
@@ -18,14 +18,17 @@ async def receive(
     """Book arrived goods, `units` by sku_id; closes what was expected under the same reference. Returns how many SKUs
     were new.
 
-    One event tells of the whole note; orders that wait are served by reaction.
+    One event tells of the whole note; orders that wait are served by reaction. Raises BodyDiffers when the note said
+    another quantity before: then nothing is changed.
     """
     sums = {(sku_id, location_id): [quantity, 0, 0] for sku_id, quantity in units.items()}
     added = await add_stock(
         tx, sums, kind="received", reason="goods receipt", reference=reference, actor=actor, now=now
     )
+    sku_ids = [sku_id for sku_id, _ in added]
+    if len(added) < len(units):
+        await _told_before(tx, "received", reference, location_id, units, units.keys() - sku_ids)
     if added:
-        sku_ids = [sku_id for sku_id, _ in added]
         await tx.execute(SQL.arrive, reference, location_id, sku_ids, now)
         await tell_received(tx, added, arrived=True, actor=actor, now=now)
     return len(added)
@@ -37,13 +40,15 @@ async def count(
     """Set on_hand to what was counted, `units` by sku_id, by a movement of the difference. Returns how many SKUs
     changed.
 
-    Raises Conflict when a count is below what is claimed, damaged or in quality control: then nothing is changed.
+    Raises Conflict when a count is below what is claimed, damaged or in quality control, BodyDiffers when the note said
+    another count before: then nothing is changed.
     """
     keys = sorted(units)
-    told = {row["sku_id"] for row in await tx.fetch(SQL.counted_before, reference, location_id, keys)}
     await tx.execute(SQL.make_stock_rows, keys, [location_id] * len(keys))
+    rows = await tx.fetch(SQL.stock_for_count, location_id, keys)
+    told = await _told_before(tx, "counted", reference, location_id, units, keys)
     sums: dict[tuple[int, int], list[int]] = {}
-    for row in await tx.fetch(SQL.stock_for_count, location_id, keys):
+    for row in rows:
         counted = units[row["sku_id"]]
         floor = row["reserved"] + row["damaged"] + row["quality_control"] - row["oversell_limit"]
         if row["sku_id"] not in told and counted < floor:
@@ -57,6 +62,23 @@ async def count(
     await add_stock(tx, sums, kind="counted", reason="count", reference=reference, actor=actor, now=now)
     await tell_received(tx, more, arrived=True, actor=actor, now=now)
     return len(sums)
+
+
+async def _told_before(
+    tx: Tx, kind: str, reference: str, location_id: int, units: Mapping[int, int], sku_ids: Iterable[int]
+) -> set[int]:
+    """Which of these SKUs the note named before. Raises BodyDiffers when it said something else of one. Call it with
+    their stock locked.
+    """
+    rows = await tx.fetch(SQL.told_before, kind, reference, location_id, list(sku_ids))
+    for row in rows:
+        if row["quantity"] != units[row["sku_id"]]:
+            raise BodyDiffers(
+                f"The note {reference!r} said {row['quantity']} of {row['sku']} before, and now says "
+                f"{units[row['sku_id']]}. Another delivery or count needs a reference of its own.",
+                extra={"field": "quantity", "sku": row["sku"], "was": row["quantity"], "now": units[row["sku_id"]]},
+            )
+    return {row["sku_id"] for row in rows}
 
 
 async def expect(tx: Tx, *, reference: str, location_id: int, units: Mapping[int, int], expected_at: datetime) -> None:

@@ -19,23 +19,34 @@ UPDATE jobs SET state = 'done', done_at = clock_timestamp(), leased_until = NULL
 WHERE kind = $1 AND subject = ANY($2) AND state = 'waiting'
 
 -- name: claim
--- Up to so many of each kind, express first. Kind and lane are equalities, so that what is due later is never looked at.
+-- Up to so many of each kind, express first. Kind and lane are equalities, so that what is due later is never looked at;
+-- and no more rows are locked than taken, or another worker would find nothing.
+WITH wanted AS (
+    SELECT * FROM unnest($3::text[], $4::integer[]) AS k (kind, most)
+), express AS MATERIALIZED (
+    SELECT k.kind, due.job_id FROM wanted k CROSS JOIN LATERAL (
+        SELECT j.job_id FROM jobs j
+        WHERE j.state = 'waiting' AND j.kind = k.kind AND j.lane = 0 AND j.due_at <= clock_now()
+            AND j.retry_at <= clock_timestamp() AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())
+        ORDER BY j.due_at LIMIT k.most FOR UPDATE SKIP LOCKED) due
+), standard AS MATERIALIZED (
+    SELECT k.kind, due.job_id FROM wanted k CROSS JOIN LATERAL (
+        SELECT j.job_id FROM jobs j
+        WHERE j.state = 'waiting' AND j.kind = k.kind AND j.lane = 1 AND j.due_at <= clock_now()
+            AND j.retry_at <= clock_timestamp() AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())
+        ORDER BY j.due_at LIMIT k.most - (SELECT count(*) FROM express e WHERE e.kind = k.kind)
+        FOR UPDATE SKIP LOCKED) due
+)
 UPDATE jobs SET lease = $1, leased_until = clock_timestamp() + $2, attempts = attempts + 1
-WHERE job_id IN (
-    SELECT job_id FROM (
-        SELECT found.job_id, row_number() OVER (PARTITION BY k.kind ORDER BY l.lane, found.due_at) AS place, k.most
-        FROM unnest($3::text[], $4::integer[]) AS k (kind, most)
-        CROSS JOIN generate_series(0, 1) AS l (lane)
-        CROSS JOIN LATERAL (
-            SELECT j.job_id, j.due_at FROM jobs j
-            WHERE j.state = 'waiting' AND j.kind = k.kind AND j.lane = l.lane AND j.due_at <= clock_now()
-                AND j.retry_at <= clock_timestamp() AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())
-            ORDER BY j.due_at LIMIT k.most FOR UPDATE SKIP LOCKED) AS found
-    ) AS due WHERE place <= most)
+WHERE job_id IN (SELECT job_id FROM express UNION ALL SELECT job_id FROM standard)
 RETURNING job_id, kind, subject, lane, attempts, lease
 
 -- name: renew
-UPDATE jobs SET leased_until = clock_timestamp() + $2 WHERE lease = ANY($1) AND state = 'waiting' AND leased_until IS NOT NULL
+-- A row that is locked is being ended by its holder, or cannot be claimed meanwhile: never wait for one here.
+UPDATE jobs SET leased_until = clock_timestamp() + $3 WHERE job_id IN (
+    SELECT j.job_id FROM jobs j JOIN unnest($1::uuid[], $2::uuid[]) AS n (job_id, lease)
+        ON j.job_id = n.job_id AND j.lease = n.lease
+    WHERE j.state = 'waiting' AND j.leased_until IS NOT NULL FOR NO KEY UPDATE OF j SKIP LOCKED)
 
 -- name: finish
 UPDATE jobs j SET state = 'done', done_at = clock_timestamp(), leased_until = NULL, last_error = NULL

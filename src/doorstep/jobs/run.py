@@ -86,11 +86,12 @@ class Runner:
         self._kinds = {kind.name: kind for kind in kinds}
         self._ports = ports
         self._in_hand: dict[asyncio.Task[None], Sequence[Job]] = {}
+        self._full: set[str] = set()  # kinds of which there may be more than there were hands for
 
     async def run_once(self, *, limit: int = JOBS_IN_HAND) -> int:
         """Take up what is due, express first, and see all that is in hand to its end; how many were taken up."""
         taken = await self.take_up(limit=limit)
-        renewing = asyncio.create_task(self.renew())
+        renewing = asyncio.create_task(self._keep_renewing())
         try:
             await asyncio.gather(*self._in_hand)
         finally:
@@ -98,7 +99,8 @@ class Runner:
         return taken
 
     async def take_up(self, *, limit: int = JOBS_IN_HAND) -> int:
-        """Claim what is due, up to `limit` in hand of each kind, and begin it; how many were begun.
+        """Claim what is due and begin it; how many were begun. Up to `limit` of a kind are in hand, of one that is done
+        together JOBS_TOGETHER.
 
         Nothing waits for what is in hand, so that a partner that is slow to answer holds up nobody else.
         """
@@ -112,30 +114,32 @@ class Runner:
         found: dict[str, list[Job]] = defaultdict(list)
         for row in rows:
             found[row["kind"]].append(as_job(row))
+        self._full -= free.keys()
+        self._full |= {name for name, jobs in found.items() if len(jobs) == free[name]}
         for name, jobs in found.items():
             for some in [jobs] if self._kinds[name].together else [[job] for job in jobs]:
-                self._begin(some, perhaps_more=len(jobs) == free[name])
+                task = asyncio.create_task(self._do(some))
+                self._in_hand[task] = some
+                task.add_done_callback(self._ended)
         return len(rows)
 
-    def _begin(self, jobs: Sequence[Job], *, perhaps_more: bool) -> None:
-        task = asyncio.create_task(self._do(jobs))
-        self._in_hand[task] = jobs
-        task.add_done_callback(self._in_hand.pop)
-        if perhaps_more:
-            task.add_done_callback(lambda _: self._wake())
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        jobs = self._in_hand.pop(task)
+        if jobs[0].kind in self._full:
+            self._wake()
 
     async def renew(self) -> None:
-        """Keep the leases of what is in hand, until canceled. So they can be short, and what a dead process had waits
-        briefly.
-        """
+        """Keep the leases of what is in hand. So they can be short, and what a dead process had waits briefly."""
+        jobs = [job for jobs in self._in_hand.values() for job in jobs]
+        if jobs:
+            async with self._brand.transaction() as tx:
+                await tx.execute(SQL.renew, [job.job_id for job in jobs], [job.lease for job in jobs], JOB_LEASE)
+
+    async def _keep_renewing(self) -> None:
         while True:
             await asyncio.sleep(JOB_LEASE.total_seconds() / 3)
-            leases = list({job.lease for jobs in self._in_hand.values() for job in jobs})
-            if not leases:
-                continue
             with contextlib.suppress(*GONE, Unavailable):  # who cannot reach the database loses the lease, rightly
-                async with self._brand.transaction() as tx:
-                    await tx.execute(SQL.renew, leases, JOB_LEASE)
+                await self.renew()
 
     async def stop(self) -> None:
         """Let go of what is in hand; its leases run out, and somebody else takes it up."""
@@ -163,11 +167,14 @@ class Runner:
             if not all(work.ended for work in works):
                 raise RuntimeError(f"the handler of {kind.name} neither finished nor postponed its job")
         except Exception as error:  # noqa: BLE001  # whatever a handler does wrong must not take the others down
-            if len(jobs) == 1:
-                await self._failed(jobs[0], error)
-            else:
+            if len(jobs) > 1:
                 for job in jobs:
                     await self._do([job])
+                return
+            try:
+                await self._failed(jobs[0], error)
+            except (*GONE, Unavailable) as gone:  # the lease runs out, and the job comes again
+                log.warning("job_interrupted", kind=kind.name, error=repr(gone))
 
     async def _failed(self, job: Job, error: Exception) -> None:
         match error:
@@ -177,7 +184,7 @@ class Runner:
                 await self._wait_for_adapter(job, str(error))
             case Retry() | Unknown():
                 await self._fail(job, error, getattr(error, "after", timedelta()))
-            case _ if isinstance(error, GONE) and job.attempts < JOB_ATTEMPTS:
+            case _ if isinstance(error, (*GONE, Unavailable)) and job.attempts < JOB_ATTEMPTS:
                 # Most often the database: the lease runs out and the job comes again. But a handler's own OSError looks
                 # the same, and must not run for ever.
                 log.warning("job_interrupted", kind=job.kind, error=repr(error))
@@ -206,15 +213,12 @@ class Runner:
         # Jitter, drawn from the lease, so that what failed together does not come back together.
         jitter = 0.5 + job.lease.int % 1000 / 1000
         pause = max(after, min(JOB_BACKOFF * 2 ** (job.attempts - 1) * jitter, JOB_BACKOFF_MAX))
-        try:
-            async with self._brand.transaction() as tx:
-                if job.attempts < JOB_ATTEMPTS:
-                    await tx.execute(SQL.fail, job.job_id, job.lease, pause, text)
-                    asyncio.get_running_loop().call_later(pause.total_seconds(), self._wake)
-                elif await tx.execute(SQL.poison, job.job_id, job.lease, text) == "UPDATE 1":
-                    await self._give_up(tx, job, text)
-        except GONE:
-            log.warning("job_interrupted", kind=job.kind)
+        async with self._brand.transaction() as tx:
+            if job.attempts < JOB_ATTEMPTS:
+                await tx.execute(SQL.fail, job.job_id, job.lease, pause, text)
+            elif await tx.execute(SQL.poison, job.job_id, job.lease, text) == "UPDATE 1":
+                await self._give_up(tx, job, text)
+        asyncio.get_running_loop().call_later(pause.total_seconds(), self._wake)
 
     async def _give_up(self, tx: Tx, job: Job, error: str) -> None:
         await open_exception(

@@ -59,12 +59,12 @@ GROUP BY c.reaction, c.lane, c.partition
 ORDER BY c.lane, min(c.position)
 
 -- name: take_cursors
-SELECT partition, position, clock_now() AS now FROM cursors
+SELECT partition, position FROM cursors
 WHERE reaction = $1 AND lane = $2 AND partition = ANY($3) FOR UPDATE SKIP LOCKED
 
 -- name: next_events
 SELECT e.event_id, e.position, e.order_id, e.lane, e.partition, e.kind, e.actor, e.data, e.occurred_at,
-    EXISTS (SELECT 1 FROM parked p WHERE p.reaction = $6 AND p.order_id = e.order_id) AS parked
+    clock_now() AS now, EXISTS (SELECT 1 FROM parked p WHERE p.reaction = $6 AND p.order_id = e.order_id) AS parked
 FROM unnest($2::smallint[], $3::bigint[]) AS c (partition, position)
 CROSS JOIN LATERAL (
     SELECT * FROM events v WHERE v.lane = $1 AND v.partition = c.partition AND v.position > c.position AND v.kind = ANY($4)

@@ -58,7 +58,12 @@ class Reactor:
             async with hands:
                 return await self._batch(self._reactions[name], lane, partitions)
 
-        return sum(await asyncio.gather(*(batch(name, lane, partitions) for (name, lane), partitions in batches)))
+        work = [batch(name, lane, partitions) for (name, lane), partitions in batches]
+        done = await asyncio.gather(*work, return_exceptions=True)  # all have ended before the next round begins
+        for one in done:
+            if isinstance(one, BaseException):
+                raise one
+        return sum(one for one in done if isinstance(one, int))
 
     async def backlog(self) -> dict[str, int]:
         """How much is waiting: events without position, cursors behind, events parked."""
@@ -83,7 +88,7 @@ class Reactor:
                 if not rows:
                     return 0
                 parked = {row["order_id"] for row in rows if row["parked"]}
-                await _digest(tx, reaction, [_recorded(row) for row in rows], parked, now=taken[0]["now"])
+                await _digest(tx, reaction, [_recorded(row) for row in rows], parked, now=rows[0]["now"])
                 moved = {row["partition"]: row["position"] for row in rows}
                 await tx.execute(SQL.move_cursors, reaction.name, lane, list(moved), list(moved.values()))
                 return len(rows)

@@ -265,7 +265,7 @@ SELECT order_id FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id HAVI
 -- What this order's story says of its money so far, exact under the order's lock though reactions may lag behind.
 SELECT coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'orders.canceled'), 0)::bigint AS canceled,
     coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'shipping.handed_over'), 0)::bigint AS shipped,
-    (coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'shipping.lost'), 0)
+    (coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind IN ('shipping.lost', 'shipping.came_back')), 0)
         + coalesce(sum((data ->> 'refund_minor')::bigint)
             FILTER (WHERE kind IN ('returns.received', 'returns.lost', 'orders.canceled')), 0))::bigint AS refunded
 FROM events WHERE order_id = $1

@@ -14,6 +14,7 @@ from litestar.params import Parameter
 from doorstep import inventory
 from doorstep.db import Brand, Tx
 from doorstep.db.pool import clock_now
+from doorstep.inventory import Disposition
 from doorstep.kit.errors import Conflict, Fault, Invalid, NotFound, Unauthorized
 from doorstep.kit.ids import parse, show
 from doorstep.kit.limits import PAGE_DEFAULT, PAGE_MAX
@@ -22,9 +23,11 @@ from doorstep.kit.paging import cut, decode
 from doorstep.orders import LineQuantity
 from doorstep.shipping import store
 from doorstep.shipping.hand_over import hand_over
+from doorstep.shipping.lose import declare_lost
 from doorstep.shipping.model import HandOverOutcome, LabelRow, LabelStatus, Shipment
 from doorstep.shipping.ports import Carrier, TrackingStatus
 from doorstep.shipping.receive_tracking import Received, receive_tracking
+from doorstep.shipping.take_back import take_back
 
 _WAVE = 200
 
@@ -69,6 +72,7 @@ class ShipmentView(msgspec.Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None
     late_at: datetime | None
     lost_at: datetime | None
+    came_back_at: datetime | None
     amount_minor: int | None
     lines: list[LineQuantity]
     label: LabelView | None
@@ -105,6 +109,12 @@ class HandOverResult(msgspec.Struct, frozen=True, kw_only=True):
     """One outcome for each id, in the order given. Those that could leave left, whatever became of the others."""
 
     items: list[HandOverItem]
+
+
+class TakeBack(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What becomes of the goods in a parcel that came back."""
+
+    disposition: Disposition = "restock"
 
 
 @get("/v1/shipments", tags=["shipping"])
@@ -205,6 +215,34 @@ async def receive_webhook(
     return await brand.run(act)
 
 
+@post("/v1/shipments/{shipment_id:str}/declare-lost", status_code=200, tags=["shipping"])
+async def declare_lost_one(brand: Brand, actor: str, shipment_id: str) -> ShipmentDetail:
+    """Give a parcel up that the carrier has not called lost: the units leave the order, the money goes back, the
+    customer is told. Again changes nothing. 409 when it has not left, was delivered, or came back.
+    """
+    key = parse("shp", shipment_id)
+
+    async def act(tx: Tx) -> ShipmentDetail:
+        await declare_lost(tx, shipment_id=key, actor=actor, now=await clock_now(tx))
+        return await _detail(tx, key)
+
+    return await brand.run(act)
+
+
+@post("/v1/shipments/{shipment_id:str}/take-back", status_code=200, tags=["shipping"])
+async def take_back_one(brand: Brand, actor: str, shipment_id: str, data: TakeBack) -> ShipmentDetail:
+    """A parcel came back to the house that sent it: the money goes back, the goods go where `disposition` says, the
+    customer is told. Again changes nothing. 409 when it has not left, was delivered, or was lost.
+    """
+    key = parse("shp", shipment_id)
+
+    async def act(tx: Tx) -> ShipmentDetail:
+        await take_back(tx, shipment_id=key, disposition=data.disposition, actor=actor, now=await clock_now(tx))
+        return await _detail(tx, key)
+
+    return await brand.run(act)
+
+
 async def _hand_over(brand: Brand, keys: Sequence[UUID], actor: str) -> list[HandOverOutcome]:
     async def act(tx: Tx) -> list[HandOverOutcome]:
         return await hand_over(tx, shipment_ids=keys, actor=actor, now=await clock_now(tx))
@@ -281,5 +319,7 @@ HANDLERS = (
     read_label,
     hand_over_many,
     hand_over_one,
+    declare_lost_one,
+    take_back_one,
     receive_webhook,
 )

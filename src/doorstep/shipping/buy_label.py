@@ -14,7 +14,7 @@ from doorstep.jobs import Work
 from doorstep.journal import Event
 from doorstep.kit.outcomes import Refused
 from doorstep.shipping import store
-from doorstep.shipping.model import BUY_LABEL, LabelBought, LabelRow, ReturnLabelBought
+from doorstep.shipping.model import BUY_LABEL, CANCEL_LABEL, LabelBought, LabelRow, ReturnLabelBought
 from doorstep.shipping.ports import Carrier, Label, LabelRequest, ParcelSpec, Party
 from doorstep.shipping.receive_tracking import catch_up
 
@@ -95,8 +95,12 @@ async def _read(tx: Tx, label_id: UUID) -> _Wish | None:
 
 
 async def _keep(tx: Tx, label: LabelRow, bought: Label, now: datetime) -> None:
+    await store.lock_numbers(tx, label.carrier, [bought.tracking_number])
     await orders.lock(tx, [label.order_id])
     if not await store.buy_label(tx, label, bought, now=now):
+        dropped = await store.label(tx, label.label_id)
+        if dropped is not None and dropped[0].status == "canceled":  # its reason went while the carrier sold it
+            await jobs.enqueue(tx, CANCEL_LABEL, [label.label_id], due_at=now)
         return
     number = bought.tracking_number
     event: Event = (

@@ -98,9 +98,9 @@ def follow(shipment: Shipment, updates: Iterable[TrackingUpdate], *, promised_by
             late = _lateness(after, update, promised_by) or late
         troubles += _troubles(shipment, update)
     # How it ended counts once we know that it left; a forgotten hand-over is noted later, and then looked at again.
-    left = shipment.handed_over_at is not None
+    left = shipment.handed_over_at is not None and not shipment.paid_back
     delivered = left and shipment.delivered_at is None and after.status == "delivered"
-    lost = left and shipment.lost_at is None and (after.status, after.substatus) == ("exception", "lost")
+    lost = left and (after.status, after.substatus) == ("exception", "lost")
     if delivered:
         after = msgspec.structs.replace(after, delivered_at=after.status_at)
     if lost:
@@ -148,7 +148,7 @@ def _lateness(shipment: Shipment, update: TrackingUpdate, promised_by: datetime 
 def _troubles(before: Shipment, update: TrackingUpdate) -> list[Trouble]:
     if update.status == "exception" and update.substatus not in ("delay", "lost"):
         return [Trouble(kind="carrier_exception", description=update.description)]
-    if update.status == "delivered" and before.lost_at is not None:
+    if update.status == "delivered" and before.paid_back:
         return [Trouble(kind="delivered_after_lost", description=update.description)]
     if update.status in ("returning", "returned"):
         return [Trouble(kind="returned_to_sender", description=update.description)]

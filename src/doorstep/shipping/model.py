@@ -19,12 +19,15 @@ LabelStatus = Literal["wanted", "bought", "refused", "canceled"]
 LABEL_TRANSITIONS: Mapping[LabelStatus, frozenset[LabelStatus]] = {
     "wanted": frozenset({"bought", "refused", "canceled"}),
     "refused": frozenset({"bought", "refused", "canceled"}),
-    "bought": frozenset(),
+    "bought": frozenset({"canceled"}),
     "canceled": frozenset(),
 }
 
 BUY_LABEL = "shipping.buy_label"
 """The kind of job that buys a label; its subject is the label's id."""
+
+CANCEL_LABEL = "shipping.cancel_label"
+"""The kind of job that gives a label back to the carrier; its subject is the label's id."""
 
 WATCH = "shipping.watch"
 """The kind of job that watches a fulfillment order until its parcels have arrived; its subject is that order's id."""
@@ -58,12 +61,18 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None
     late_at: datetime | None
     lost_at: datetime | None
+    came_back_at: datetime | None
     lines: tuple[LineQuantity, ...] = ()
 
     @property
     def ended(self) -> bool:
         """Nothing more is expected of it."""
-        return self.status in ENDED or self.lost_at is not None
+        return self.status in ENDED or self.paid_back
+
+    @property
+    def paid_back(self) -> bool:
+        """It was lost, or came back to us: the customer has the money for it, and its units left the order."""
+        return self.lost_at is not None or self.came_back_at is not None
 
 
 class LabelRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +159,16 @@ class Lost(Event, frozen=True, kw_only=True):
     """The carrier lost it; `amount_minor` is to be given back, for `cause`."""
 
     KIND: ClassVar[str] = "shipping.lost"
+    shipment_id: UUID
+    amount_minor: int
+    cause: str
+    lines: Sequence[LineQuantity]
+
+
+class CameBack(Event, frozen=True, kw_only=True):
+    """It could not be delivered and is with us again; `amount_minor` is to be given back, for `cause`."""
+
+    KIND: ClassVar[str] = "shipping.came_back"
     shipment_id: UUID
     amount_minor: int
     cause: str

@@ -69,6 +69,12 @@ SELECT label_id, parcel_id, direction, order_id, location_id, carrier, service, 
     tracked_substatus, tracked_at
 FROM labels WHERE carrier = $1 AND tracking_number = ANY($2)
 
+-- name: lock_numbers
+-- In buckets, so that a message about many parcels takes a bounded number of locks; always in the same order.
+SELECT pg_advisory_xact_lock(hashtext('doorstep.tracking'), bucket) FROM (
+    SELECT DISTINCT hashtext(current_schema() || '/' || $1 || '/' || number) & 1023 AS bucket
+    FROM unnest($2::text[]) AS number ORDER BY 1 OFFSET 0) AS buckets
+
 -- name: buy_label
 UPDATE labels SET status = 'bought', refused_because = NULL, tracking_number = $2, carrier_reference = $3,
     cost_minor = $4, currency = $5, pdf = $6, bought_at = $7
@@ -81,6 +87,14 @@ UPDATE labels SET status = 'refused', refused_because = $2 WHERE label_id = $1 A
 UPDATE labels SET status = 'canceled', refused_because = NULL
 WHERE parcel_id = $1 AND direction = 'back' AND status IN ('wanted', 'refused')
 RETURNING label_id
+
+-- name: unused_label
+-- Bought for a parcel on its way back, which the carrier has not seen.
+SELECT label_id FROM labels
+WHERE parcel_id = $1 AND direction = 'back' AND status = 'bought' AND tracked_status IN ('pending', 'info_received')
+
+-- name: cancel_label
+UPDATE labels SET status = 'canceled' WHERE label_id = $1 AND status = 'bought'
 
 -- name: number_shipment
 UPDATE shipments SET tracking_number = $2 WHERE shipment_id = $1
@@ -108,15 +122,15 @@ SELECT * FROM tracking_events WHERE carrier = $1 AND tracking_number = $2 ORDER 
 -- name: progress
 UPDATE shipments s SET status = p.status, substatus = p.substatus, status_at = p.status_at,
     last_heard_at = p.last_heard_at, delivered_at = p.delivered_at, late_at = p.late_at, lost_at = p.lost_at,
-    expected_by = p.expected_by
+    came_back_at = p.came_back_at, expected_by = p.expected_by
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
-    $7::timestamptz[], $8::timestamptz[], $9::timestamptz[])
-    AS p (shipment_id, status, substatus, status_at, last_heard_at, delivered_at, late_at, lost_at, expected_by)
+    $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+    AS p (shipment_id, status, substatus, status_at, last_heard_at, delivered_at, late_at, lost_at, came_back_at, expected_by)
 WHERE s.shipment_id = p.shipment_id
 
 -- name: over
 SELECT fulfillment_order_id FROM shipments WHERE fulfillment_order_id = ANY($1) GROUP BY fulfillment_order_id
-HAVING bool_and(handed_over_at IS NOT NULL AND (lost_at IS NOT NULL OR status = ANY($2)))
+HAVING bool_and(handed_over_at IS NOT NULL AND (lost_at IS NOT NULL OR came_back_at IS NOT NULL OR status = ANY($2)))
 
 -- name: progress_back
 UPDATE labels SET tracked_status = $2, tracked_substatus = $3, tracked_at = $4 WHERE label_id = $1
@@ -167,7 +181,7 @@ WHERE l.status IN ('wanted', 'refused')
 -- On the road, and nobody looks whether it arrives.
 SELECT s.shipment_id FROM shipments s
 WHERE s.handed_over_at IS NOT NULL AND s.delivered_at IS NULL AND s.lost_at IS NULL
-    AND s.status NOT IN ('returned', 'expired')
+    AND s.came_back_at IS NULL AND s.status NOT IN ('returned', 'expired')
     AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.kind = 'shipping.watch' AND j.subject = s.fulfillment_order_id
         AND j.state = 'waiting')
     AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.subject = s.fulfillment_order_id AND e.resolved_at IS NULL)
@@ -181,6 +195,6 @@ WHERE f.status = 'packed' AND NOT EXISTS (SELECT 1 FROM shipments s WHERE s.fulf
 -- Delivered parcels: their units are with the customer, or on their way back.
 SELECT s.order_id, l.line_no FROM shipments s JOIN package_lines l USING (shipment_id)
 JOIN order_lines o ON o.order_id = s.order_id AND o.line_no = l.line_no
-WHERE s.delivered_at IS NOT NULL AND s.lost_at IS NULL
+WHERE s.delivered_at IS NOT NULL AND s.lost_at IS NULL AND s.came_back_at IS NULL
 GROUP BY s.order_id, l.line_no
 HAVING sum(l.quantity) <> max(o.delivered + o.return_requested + o.returned)

@@ -23,9 +23,9 @@ from doorstep.shipping.watching import stop_watching
 
 _ACTION = {
     "carrier_exception": "Ask the carrier what happened, then tell the customer",
-    "delivered_after_lost": "The customer has what was refunded as lost: let it be, or ask to pay again",
-    "returned_to_sender": "Call the customer: send again, or cancel and refund when the parcel is back",
-    "tracking_expired": "Ask the carrier where the parcel is; declare it lost if they do not know",
+    "delivered_after_lost": "The customer has what was paid back: let it be, or ask to pay again",
+    "returned_to_sender": "When it is back: POST /v1/shipments/{id}/take-back refunds it and restocks the goods",
+    "tracking_expired": "Ask the carrier where it is; if they do not know: POST /v1/shipments/{id}/declare-lost",
 }
 
 
@@ -40,6 +40,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 async def receive_tracking(tx: Tx, *, carrier: str, updates: Sequence[TrackingUpdate], now: datetime) -> Received:
     """Record a carrier's updates and apply those that are new. Repeated, late and mixed-up ones do no harm."""
     numbers = {update.tracking_number for update in updates}
+    await store.lock_numbers(tx, carrier, numbers)
     labels = await store.labels_by_number(tx, carrier, numbers)
     await orders.lock(tx, {label.order_id for label in labels})
     labels = await store.labels_by_number(tx, carrier, numbers)  # again: the first look predates the lock
@@ -135,7 +136,7 @@ def promise_of(shipment: Shipment, ledger: Iterable[delivery.Promise]) -> dateti
 
 
 def _arrives(step: Progress) -> bool:
-    return step.delivered and step.after.lost_at is None and step.after.handed_over_at is not None
+    return step.delivered and not step.after.paid_back and step.after.handed_over_at is not None
 
 
 def _events(step: Progress, losses: Mapping[UUID, Lost]) -> list[Event]:

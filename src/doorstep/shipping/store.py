@@ -194,6 +194,17 @@ async def drop_label(tx: Tx, parcel_id: UUID) -> UUID | None:
     return found
 
 
+async def unused_label(tx: Tx, parcel_id: UUID) -> UUID | None:
+    """The label of a return that is bought, and whose parcel the carrier has not seen."""
+    found: UUID | None = await tx.fetchval(SQL.unused_label, parcel_id)
+    return found
+
+
+async def cancel_label(tx: Tx, label_id: UUID) -> None:
+    """Note that the carrier took a bought label back."""
+    await tx.execute(SQL.cancel_label, label_id)
+
+
 async def refuse_label(tx: Tx, label_id: UUID, reason: str) -> None:
     """Note that the carrier does not sell this label."""
     await tx.execute(SQL.refuse_label, label_id, reason)
@@ -246,11 +257,19 @@ async def recorded(tx: Tx, carrier: str, tracking_number: str) -> list[TrackingU
     ]
 
 
+async def lock_numbers(tx: Tx, carrier: str, numbers: Collection[str]) -> None:
+    """Wait for whoever writes about these tracking numbers: the label that brings one, what the carrier tells of it.
+
+    Neither would see the other before its commit. Call it before any order is locked.
+    """
+    await tx.execute(SQL.lock_numbers, carrier, list(numbers))
+
+
 async def progress(tx: Tx, shipments: Sequence[Shipment]) -> None:
     """Write how parcels stand."""
     if shipments:
         fields = ("shipment_id", "status", "substatus", "status_at", "last_heard_at")
-        dates = ("delivered_at", "late_at", "lost_at", "expected_by")
+        dates = ("delivered_at", "late_at", "lost_at", "came_back_at", "expected_by")
         await tx.execute(
             SQL.progress, *([getattr(shipment, field) for shipment in shipments] for field in (*fields, *dates))
         )

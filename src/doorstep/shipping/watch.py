@@ -76,7 +76,7 @@ def look(view: View, now: datetime) -> Verdict:
     """What there is to say and to do at a moment. Pure."""
     inside = view.work.live
     missing = [one for one in view.shipments if one.handed_over_at is not None and one.status not in ARRIVED]
-    missing = [one for one in missing if one.lost_at is None]
+    missing = [one for one in missing if not one.paid_back]
     if not inside and all(one.ended for one in view.shipments if one.handed_over_at is not None):
         return Verdict(alarms=(), late=None, again_at=None)
     alarms: list[tuple[str, UUID]] = []

@@ -21,6 +21,7 @@ Kind = Literal[
     "in_stock",
     "shipped",
     "lost",
+    "came_back",
     "delivered",
     "return_requested",
     "return_label",
@@ -49,6 +50,7 @@ ESSENTIAL: frozenset[Kind] = DATE_KINDS | {
     "canceled",
     "address_changed",
     "lost",
+    "came_back",
     "return_label",
     "return_declined",
 }
@@ -163,6 +165,7 @@ TELLS: Mapping[str, Callable[[Mapping[str, Any]], Told]] = {
     "orders.allocated": _plain("in_stock"),
     "shipping.handed_over": _plain("shipped", "tracking_number"),
     "shipping.lost": _plain("lost", "amount_minor", bad_news=True),
+    "shipping.came_back": _plain("came_back", "amount_minor", bad_news=True),
     "shipping.delivered": _plain("delivered"),
     "returns.requested": _plain("return_requested", "return_id", "handover"),
     "returns.label_bought": _plain("return_label", "return_id", "tracking_number"),

@@ -159,9 +159,9 @@ async def read_backlog(brand: Brand) -> Backlog:
 
 
 async def backlog(brand: Brand, reactions: Sequence[Reaction]) -> Backlog:
-    """What waits in a brand."""
+    """What waits in a brand, at one moment: work moves between events and jobs, and must not be missed on its way."""
     pairs = [(reaction.name, kind) for reaction in reactions for kind in reaction.kinds]
-    async with brand.reading() as tx:
+    async with brand.snapshot() as tx:
         now = await clock_now(tx)
         journal = await tx.fetchrow(JOURNAL.backlog, [name for name, _ in pairs], [kind for _, kind in pairs])
         work = await tx.fetchrow(JOBS.backlog, now)

@@ -583,10 +583,14 @@ CREATE TABLE shipments (
     delivered_at timestamptz,
     late_at timestamptz,
     lost_at timestamptz,
+    came_back_at timestamptz,
     -- This prevents the same box from becoming two shipments.
     CONSTRAINT shipments_one_per_parcel UNIQUE (fulfillment_order_id, parcel_no),
     -- This prevents a parcel from leaving without a number to follow, or without its price.
-    CHECK (handed_over_at IS NULL OR (tracking_number IS NOT NULL AND amount_minor IS NOT NULL))
+    CHECK (handed_over_at IS NULL OR (tracking_number IS NOT NULL AND amount_minor IS NOT NULL)),
+    -- This prevents a parcel from being paid back twice, or without having left.
+    CHECK (lost_at IS NULL OR came_back_at IS NULL),
+    CHECK (handed_over_at IS NOT NULL OR (lost_at IS NULL AND came_back_at IS NULL))
 );
 CREATE INDEX shipments_order ON shipments (order_id);
 -- The van's list.
