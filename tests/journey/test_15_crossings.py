@@ -97,3 +97,19 @@ async def test_a_free_gift_does_not_wait_for_money_that_nobody_asks_for(shop: Sh
     order = await shop.get(f"/v1/orders/{placed['order_id']}")
     assert (order["status"], order["awaiting_payment"]) == ("open", False)
     assert [work["status_category"] for work in await shop.work(placed["order_id"])] == ["activated"]
+
+
+async def test_of_an_order_that_has_left_nothing_stays_authorized_though_a_parcel_was_lost_before(shop: Shop) -> None:
+    # Three for 10.00: the first two cost 3.33 each, and after a loss the next one is the first one again.
+    lines = {"sku": "GLASS", "quantity": 6, "unit_price_minor": 333, "tax_minor": 2}
+    placed = await shop.place(lines, on_short="accept")
+    (first,) = await shop.ship(placed["order_id"])  # five leave, one waits for goods
+    await shop.send("POST", f"/v1/shipments/{first['shipment_id']}/declare-lost")
+    await receive(shop, "north", {"GLASS": 1})
+    await shop.ship(placed["order_id"])
+    found = await money(shop, placed)
+    price_of_one = (6 * 333 + 2) // 6
+    assert found["captured_minor"] - found["refunded_minor"] == price_of_one + 495
+    assert found["authorized_minor"] == found["captured_minor"] + found["voided_minor"]
+    assert found["voided_minor"] > 0
+    await shop.audit()

@@ -24,6 +24,7 @@ from doorstep.orders.model import (
     LineQuantity,
     LineRow,
     LineService,
+    MoneyTold,
     Move,
     OrderRow,
     Placed,
@@ -32,7 +33,7 @@ from doorstep.orders.model import (
 from doorstep.orders.payment import await_payment_retry, refresh_payment, release_payment_hold
 from doorstep.orders.requests import PlaceOrder, Preferences
 from doorstep.orders.reroute import allocate_waiting, reroute
-from doorstep.orders.store import addresses, contacts, lines, lock, lock_one, move_units, read, refresh
+from doorstep.orders.store import addresses, contacts, lines, lock, lock_one, money_told, move_units, read, refresh
 
 __all__ = [
     "BUCKETS",
@@ -49,6 +50,7 @@ __all__ = [
     "LineQuantity",
     "LineRow",
     "LineService",
+    "MoneyTold",
     "Move",
     "OrderRow",
     "PlaceOrder",
@@ -64,6 +66,7 @@ __all__ = [
     "lines",
     "lock",
     "lock_one",
+    "money_told",
     "move_units",
     "place_hold",
     "read",

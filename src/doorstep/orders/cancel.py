@@ -16,7 +16,7 @@ from doorstep.kit.errors import Conflict, Fault, Invalid
 from doorstep.kit.ids import new_id
 from doorstep.orders.model import Bucket, Canceled, CanceledLine, LineQuantity, LineRow, Move, OrderRow
 from doorstep.orders.shortage import close_shortages
-from doorstep.orders.store import SQL, lines, lock_one, move_units
+from doorstep.orders.store import SQL, lines, lock_one, money_told, move_units
 
 # Where units are taken from first: those that are least far.
 _TAKEN_FROM: tuple[Bucket, ...] = ("shortfall", "backordered", "reserved", "activated")
@@ -162,11 +162,10 @@ async def _event(
     amount_minor = sum(rows[line_no].cancel_value(quantity) for line_no, quantity in units.items())
     refund_minor = 0
     if left == 0:
-        told = await tx.fetchrow(SQL.money_told, order.order_id)
-        assert told is not None
-        amount_minor = order.total_minor - told["canceled"] - told["shipped"]
+        told = (await money_told(tx, [order.order_id]))[order.order_id]
+        amount_minor = order.total_minor - told.canceled - told.shipped
         if not any(line.kept for line in rows.values()):
-            refund_minor = told["shipped"] - told["refunded"]
+            refund_minor = told.shipped - told.refunded
     change_id = new_id()
     return Canceled(
         change_id=change_id,

@@ -189,6 +189,14 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     target: Bucket
 
 
+class MoneyTold(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order's events say so far: what will not be charged, what was to be taken, and given back."""
+
+    canceled: int
+    shipped: int
+    refunded: int
+
+
 class LineQuantity(msgspec.Struct, frozen=True, kw_only=True):
     """Some units of a line, in an event or an answer."""
 

@@ -262,10 +262,10 @@ WHERE coalesce(e.told, 0) <> o.event_seq OR coalesce(e.last, 0) <> o.event_seq
 SELECT order_id FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id HAVING sum(backordered + shortfall) = 0
 
 -- name: money_told
--- What this order's story says of its money so far, exact under the order's lock though reactions may lag behind.
-SELECT coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'orders.canceled'), 0)::bigint AS canceled,
+-- What the orders' stories say of their money so far, exact under the orders' locks though reactions may lag behind.
+SELECT order_id, coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'orders.canceled'), 0)::bigint AS canceled,
     coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'shipping.handed_over'), 0)::bigint AS shipped,
     (coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind IN ('shipping.lost', 'shipping.came_back')), 0)
         + coalesce(sum((data ->> 'refund_minor')::bigint)
             FILTER (WHERE kind IN ('returns.received', 'returns.lost', 'orders.canceled')), 0))::bigint AS refunded
-FROM events WHERE order_id = $1
+FROM events WHERE order_id = ANY($1) GROUP BY order_id

@@ -10,7 +10,17 @@ from uuid import UUID
 from doorstep.db import Tx, statements
 from doorstep.kit.errors import Conflict, NotFound
 from doorstep.kit.ids import show
-from doorstep.orders.model import BUCKETS, TRANSITIONS, Address, Contact, LineRow, LineService, Move, OrderRow
+from doorstep.orders.model import (
+    BUCKETS,
+    TRANSITIONS,
+    Address,
+    Contact,
+    LineRow,
+    LineService,
+    MoneyTold,
+    Move,
+    OrderRow,
+)
 
 SQL = statements(__package__)
 _ORDER_FIELDS = OrderRow.__struct_fields__
@@ -72,6 +82,15 @@ async def addresses(tx: Tx, order_ids: Iterable[UUID]) -> dict[UUID, Address]:
     """Where it goes, by order."""
     rows = await tx.fetch(SQL.read_addresses, list(set(order_ids)))
     return {row["order_id"]: Address(**{f: row[f] for f in Address.__struct_fields__}) for row in rows}
+
+
+async def money_told(tx: Tx, order_ids: Iterable[UUID]) -> dict[UUID, MoneyTold]:
+    """What the stories of orders say of their money so far. Call it with the orders locked."""
+    rows = await tx.fetch(SQL.money_told, list(set(order_ids)))
+    return {
+        row["order_id"]: MoneyTold(canceled=row["canceled"], shipped=row["shipped"], refunded=row["refunded"])
+        for row in rows
+    }
 
 
 async def move_units(tx: Tx, moves: Sequence[Move]) -> None:

@@ -10,13 +10,15 @@ from doorstep.db import Tx
 from doorstep.journal import Recorded
 from doorstep.payments import store
 from doorstep.payments.model import Book, Chargeable
+from doorstep.payments.reduce import voids
 from doorstep.payments.store import Want
 
 
 async def capture(tx: Tx, events: Sequence[Recorded[Chargeable]], *, now: datetime) -> None:
     """Reaction to earned money, e.g. a parcel handed over: one capture for each event's `cause`.
 
-    What cannot be covered becomes an exception (`capture_short`) with the missing amount; the rest is captured.
+    What cannot be covered becomes an exception (`capture_short`) with the missing amount; the rest is captured. What
+    will never be charged is let go with the last of it.
     """
     books = await store.lock_books(tx, {event.order for event in events})
     done = await store.asked_before(tx, "capture", [event.data.cause for event in events])
@@ -42,6 +44,12 @@ async def capture(tx: Tx, events: Sequence[Recorded[Chargeable]], *, now: dateti
         if amount < earned:
             await _short(tx, event, book, earned - amount, now)
     await store.want(tx, wants, now=now)
+    rests = {event.event_id: (event.order, event.data.rest_minor) for event in events if event.data.rest_minor > 0}
+    if rests:
+        await store.reduce_due(tx, rests)
+        lanes = {event.order: event.lane for event in events}
+        after = await store.read_books(tx, sorted({order_id for order_id, _ in rests.values()}))
+        await store.want(tx, voids(after.values(), lanes), now=now)
 
 
 async def _short(tx: Tx, event: Recorded[Chargeable], book: Book, missing_minor: int, now: datetime) -> None:

@@ -98,6 +98,10 @@ class Chargeable(Protocol):
         """How much."""
 
     @property
+    def rest_minor(self) -> int:
+        """What of the order's total will now never be charged."""
+
+    @property
     def cause(self) -> str:
         """What for, e.g. `shipment:<hex>`."""
 

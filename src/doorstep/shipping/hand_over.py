@@ -19,6 +19,8 @@ from doorstep.shipping.model import HandedOver, HandOverOutcome, Shipment
 from doorstep.shipping.receive_tracking import catch_up
 from doorstep.shipping.watching import look_later
 
+Lines = Mapping[UUID, Sequence[orders.LineRow]]
+
 
 class _Scene(msgspec.Struct, frozen=True, kw_only=True):
     """What a decision needs, read under the lock of the orders."""
@@ -62,7 +64,9 @@ def _judge(scene: _Scene, key: UUID) -> HandOverOutcome:
 
 
 async def _write(tx: Tx, scene: _Scene, leaving: Sequence[Shipment], actor: str, now: datetime) -> None:
-    amounts = await _amounts(tx, scene, leaving)
+    lines = await orders.lines(tx, scene.rows)
+    amounts = await _amounts(tx, scene, leaving, lines)
+    rests = await _rests(tx, scene, leaving, lines, amounts)
     await store.mark_handed_over(tx, [(one.shipment_id, amounts[one.shipment_id]) for one in leaving], now=now)
     closed = await fulfillment.hand_over(
         tx,
@@ -89,7 +93,7 @@ async def _write(tx: Tx, scene: _Scene, leaving: Sequence[Shipment], actor: str,
             for line in shipment.lines
         ],
     )
-    told = [(shipment.order_id, _event(shipment, amounts[shipment.shipment_id])) for shipment in leaving]
+    told = [(one.order_id, _event(one, amounts[one.shipment_id], rests.pop(one.order_id, 0))) for one in leaving]
     await journal.append(tx, told, actor=actor, now=now)
     for one in leaving:
         if one.last_heard_at is not None:  # the carrier was quicker than whoever notes the hand-over
@@ -101,14 +105,11 @@ async def _write(tx: Tx, scene: _Scene, leaving: Sequence[Shipment], actor: str,
     await inventory.ship(tx, claims=_claims(scene, leaving), reference=reference, actor=actor, now=now)
 
 
-async def _amounts(tx: Tx, scene: _Scene, leaving: Sequence[Shipment]) -> dict[UUID, int]:
+async def _amounts(tx: Tx, scene: _Scene, leaving: Sequence[Shipment], lines: Lines) -> dict[UUID, int]:
     """What each parcel costs: consecutive shares of its lines, so that all parcels of an order add up to its total."""
-    order_ids = {shipment.order_id for shipment in leaving}
-    lines = {
-        (line.order_id, line.line_no): line for rows in (await orders.lines(tx, order_ids)).values() for line in rows
-    }
-    kept = Counter({key: line.kept for key, line in lines.items()})
-    fee_taken = await store.shipped_before(tx, order_ids)
+    by_key = {(line.order_id, line.line_no): line for rows in lines.values() for line in rows}
+    kept = Counter({key: line.kept for key, line in by_key.items()})
+    fee_taken = await store.shipped_before(tx, scene.rows)
     amounts = {}
     for shipment in leaving:
         amount_minor = 0
@@ -117,18 +118,36 @@ async def _amounts(tx: Tx, scene: _Scene, leaving: Sequence[Shipment]) -> dict[U
             amount_minor += scene.rows[shipment.order_id].shipping_minor
         for part in shipment.lines:
             key = (shipment.order_id, part.line_no)
-            amount_minor += lines[key].value(kept[key], part.quantity)
+            amount_minor += by_key[key].value(kept[key], part.quantity)
             kept[key] += part.quantity
         amounts[shipment.shipment_id] = amount_minor
     return amounts
 
 
-def _event(shipment: Shipment, amount_minor: int) -> HandedOver:
+async def _rests(
+    tx: Tx, scene: _Scene, leaving: Sequence[Shipment], lines: Lines, amounts: Mapping[UUID, int]
+) -> dict[UUID, int]:
+    """By order of which nothing is left to come: what of its total nobody will ever charge."""
+    inside = {
+        key: sum(line.ordered - line.canceled - line.returned - line.kept for line in lines[key]) for key in lines
+    }
+    rests = Counter({key: scene.rows[key].total_minor for key in lines})
+    for shipment in leaving:
+        inside[shipment.order_id] -= sum(line.quantity for line in shipment.lines)
+        rests[shipment.order_id] -= amounts[shipment.shipment_id]
+    # Where everything ever ordered leaves in consecutive parcels, their shares add up, and nothing is left.
+    ends = [key for key in lines if not inside[key] and any(line.canceled or line.returned for line in lines[key])]
+    told = await orders.money_told(tx, ends)
+    return {key: rests[key] - told[key].canceled - told[key].shipped for key in ends}
+
+
+def _event(shipment: Shipment, amount_minor: int, rest_minor: int) -> HandedOver:
     return HandedOver(
         shipment_id=shipment.shipment_id,
         fulfillment_order_id=shipment.fulfillment_order_id,
         tracking_number=shipment.tracking_number or "",
         amount_minor=amount_minor,
+        rest_minor=rest_minor,
         cause=f"shipment:{shipment.shipment_id.hex}",
         lines=shipment.lines,
     )

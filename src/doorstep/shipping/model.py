@@ -120,13 +120,18 @@ class LabelBought(Event, frozen=True, kw_only=True):
 
 
 class HandedOver(Event, frozen=True, kw_only=True):
-    """The carrier has the parcel; `amount_minor` is now to be taken, for `cause`."""
+    """The carrier has the parcel; `amount_minor` is now to be taken, for `cause`.
+
+    `rest_minor`: with the last parcel of an order, what of its total will now never be charged. More than nothing only
+    when units were lost or came back before, for then consecutive shares begin anew.
+    """
 
     KIND: ClassVar[str] = "shipping.handed_over"
     shipment_id: UUID
     fulfillment_order_id: UUID
     tracking_number: str
     amount_minor: int
+    rest_minor: int = 0
     cause: str
     lines: Sequence[LineQuantity]
 

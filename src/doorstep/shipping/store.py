@@ -210,7 +210,7 @@ async def refuse_label(tx: Tx, label_id: UUID, reason: str) -> None:
     await tx.execute(SQL.refuse_label, label_id, reason)
 
 
-async def shipped_before(tx: Tx, order_ids: Collection[UUID]) -> set[UUID]:
+async def shipped_before(tx: Tx, order_ids: Iterable[UUID]) -> set[UUID]:
     """Orders of which a parcel has left already."""
     return {row["order_id"] for row in await tx.fetch(SQL.shipped_before, list(order_ids))}
 
