@@ -20,7 +20,7 @@ from doorstep.journal import Reaction, Reactor, give_positions
 from doorstep.journal.append import SQL as JOURNAL_SQL
 from doorstep.kit.clock import wall_now
 from doorstep.kit.errors import Unavailable
-from doorstep.kit.limits import JOB_LEASE, KEEP_COMMANDS
+from doorstep.kit.limits import JOB_LEASE, KEEP_COMMANDS, KEEP_WRONG_ANSWERS
 
 log = structlog.get_logger()
 CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
@@ -59,6 +59,7 @@ class BrandWorker:
         await self.runner.prune()
         async with self.brand.transaction() as tx:
             await tx.execute(JOURNAL_SQL.prune_commands, wall_now() - KEEP_COMMANDS)
+            await tx.execute(JOURNAL_SQL.prune_wrong_answers, wall_now() - KEEP_WRONG_ANSWERS)
 
     async def run(self) -> None:
         """Work until canceled: the journal, the jobs and the pruning side by side."""

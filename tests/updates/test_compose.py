@@ -17,7 +17,8 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from doorstep.kit.ids import new_id, show
-from doorstep.updates.compose import LANGUAGES, mail, sources, text_message, translations
+from doorstep.kit.templates import LANGUAGES, translations
+from doorstep.updates.compose import mail, sources, text_message
 from doorstep.updates.model import Kind, Letterhead
 from doorstep.updates.store import Letter
 
@@ -164,7 +165,7 @@ def test_every_sentence_is_translated_and_no_translation_is_left_over(language: 
     for sentence, message in catalog.items():
         assert message.string
         assert sorted(re.findall(r"%\(\w+\)s", str(sentence))) == sorted(re.findall(r"%\(\w+\)s", str(message.string)))
-        assert translations(language).gettext(str(sentence)) == message.string
+        assert translations("doorstep.updates", language).gettext(str(sentence)) == message.string
 
 
 def test_an_unknown_language_is_told_in_english() -> None:

@@ -23,3 +23,11 @@ CREATE TABLE commands (
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX commands_prune ON commands (recorded_at);
+
+-- Wrong answers at a door without a key (an order's step-up, a look-up by number), counted so that nobody can try them all.
+CREATE TABLE wrong_answers (
+    door text NOT NULL CHECK (length(door) BETWEEN 1 AND 100),
+    answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX wrong_answers_door ON wrong_answers (door, answered_at);
+CREATE INDEX wrong_answers_prune ON wrong_answers (answered_at);

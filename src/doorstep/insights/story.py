@@ -191,3 +191,17 @@ def _message(told: Any) -> Chapter:
     else:
         text = f"The customer was told by {told['channel']}: {what}."
     return Chapter(at=told["at"], kind="updates.sent", text=text, actor="doorstep")
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it stands in the journal, for those who tell it in words of their own."""
+
+    kind: str
+    at: datetime
+    data: Mapping[str, Any]
+
+
+async def moments(tx: Tx, order_id: UUID) -> list[Moment]:
+    """An order's events, oldest first."""
+    rows = await tx.fetch(SQL.events_of_order, order_id)
+    return [Moment(kind=row["kind"], at=row["occurred_at"], data=row["data"]) for row in rows]

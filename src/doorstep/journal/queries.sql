@@ -109,6 +109,9 @@ UPDATE commands SET status = $2, answer = $3 WHERE key = $1
 -- name: prune_commands
 DELETE FROM commands WHERE recorded_at < $1
 
+-- name: prune_wrong_answers
+DELETE FROM wrong_answers WHERE answered_at < $1
+
 -- name: append_first
 -- The first event of orders written in this transaction: nobody else can be counting yet, the counter starts at 1.
 INSERT INTO events (event_id, order_id, seq, lane, partition, kind, actor, data, occurred_at)

@@ -30,6 +30,7 @@ ADAPTER_WAIT = timedelta(minutes=1)
 JOB_BACKOFF_MAX = timedelta(minutes=5)
 KEEP_DONE_JOBS = timedelta(days=30)
 KEEP_COMMANDS = timedelta(days=30)
+KEEP_WRONG_ANSWERS = timedelta(days=1)
 
 PAYMENT_RETRY_WINDOW = timedelta(hours=24)
 PAYMENT_DECLINES = 3

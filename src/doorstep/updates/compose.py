@@ -1,11 +1,7 @@
-"""Write a message: one template a kind, the same sentences in text, HTML, subject and text message.
-
-Templates are compiled once a process and language; catalogs are compiled from their .po files at first use.
-"""
+"""Write a message: one template a kind, the same sentences in text, HTML, subject and text message."""
 
 from __future__ import annotations
 
-import io
 import re
 import textwrap
 from binascii import b2a_qp
@@ -20,21 +16,18 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date, format_skeleton
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_currency
-from babel.support import NullTranslations, Translations
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Template
 
 from doorstep.kit.ids import show
 from doorstep.kit.money import digits
+from doorstep.kit.templates import environment, language_of, locale_of
 from doorstep.updates.links import token
 from doorstep.updates.model import Letterhead, zone_of
 from doorstep.updates.store import Letter
 
-LANGUAGES = ("en", "de")
 ITEMS_SHOWN = 15
 TEXT_WIDTH = 76
 SHOP_IN_SMS = 20  # characters of the shop's name in a text message
@@ -95,15 +88,9 @@ def text_message(letter: Letter, letterhead: Letterhead) -> str:
     return _one_line(template.render(facts(letter, letterhead), layout="sms.txt"))
 
 
-def language_of(locale: str) -> str:
-    """The language we write in for someone of this locale."""
-    language = locale[:2].lower()
-    return language if language in LANGUAGES else LANGUAGES[0]
-
-
 def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
     """What templates may say, formatted for the reader: dates on the shop's clock, amounts in the order's currency."""
-    locale = _locale(letter.locale, letter.currency)
+    locale = locale_of(letter.locale, letter.currency)
     data = letter.data
     zone = zone_of(letter.timezone)
 
@@ -163,49 +150,8 @@ def _money(amount_minor: int, currency: str, locale: Locale) -> str:
 
 
 @cache
-def _locale(name: str, currency: str) -> Locale:
-    """How to write dates and amounts. Plain English means British for someone who pays in pounds."""
-    if name == "en" and currency == "GBP":
-        name = "en_GB"
-    try:
-        return Locale.parse(name.replace("-", "_"))
-    except (ValueError, UnknownLocaleError):
-        return Locale(language_of(name))
-
-
-@cache
-def translations(language: str) -> NullTranslations:
-    """The catalog of a language; English is what the templates say."""
-    if language == LANGUAGES[0]:
-        return NullTranslations()
-    source = files(__package__).joinpath("locale", f"{language}.po").read_bytes()
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(source), locale=language))
-    compiled.seek(0)
-    return Translations(compiled)
-
-
-@cache
-def environment(language: str, *, html: bool) -> Environment:
-    """Where templates of a language are compiled; `html` escapes what is put in."""
-    made = Environment(
-        loader=PackageLoader("doorstep.updates", "templates"),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=html,
-        undefined=StrictUndefined,
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.policies["ext.i18n.trimmed"] = True
-    install: Any = made
-    install.install_gettext_translations(translations(language), newstyle=True)
-    return made
-
-
-@cache
 def _template(language: str, kind: str, part: str) -> Template:
-    return environment(language, html=part == "html").get_template(f"{kind}.jinja")
+    return environment("doorstep.updates", language, html=part == "html").get_template(f"{kind}.jinja")
 
 
 def sources() -> Mapping[str, str]:

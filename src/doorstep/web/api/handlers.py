@@ -16,7 +16,9 @@ from doorstep.returns import api as returns
 from doorstep.routing import api as routing
 from doorstep.shipping import api as shipping
 from doorstep.updates import api as updates
+from doorstep.web import pages
 from doorstep.web.api import operations
+from doorstep.web.shopper import handlers as shopper
 
 # In the order of the journey.
 MOUNTED = (
@@ -32,6 +34,8 @@ MOUNTED = (
     returns,
     insights,
     operations,
+    pages,
+    shopper,
 )
 
 

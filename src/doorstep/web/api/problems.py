@@ -47,13 +47,21 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def respond(request: Request[Any, Any, Any], error: Exception) -> Reply:
-    """The answer to any error that reached the edge; logs what nobody meant to happen."""
-    problem = as_problem(error)
-    if problem.status >= 500 and not isinstance(problem, Unavailable):
-        log.error("request_failed", path=request.scope["path"], exc_info=error)
-    elif problem.status >= 500:
-        log.warning("request_unavailable", path=request.scope["path"], error=repr(error)[:500])
+    """The answer to any error that reached the edge."""
+    problem = noted(request, error)
     return Reply(render(problem, request.scope, _headers_of(error)))
+
+
+def noted(request: Request[Any, Any, Any], error: Exception) -> Problem:
+    """What an error means to the caller; logged when nobody meant it to happen."""
+    problem = as_problem(error)
+    # The route, not the path: a path can hold the key to an order.
+    route = request.scope.get("path_template") or request.scope["path"]
+    if problem.status >= 500 and not isinstance(problem, Unavailable):
+        log.error("request_failed", path=route, exc_info=error)
+    elif problem.status >= 500:
+        log.warning("request_unavailable", path=route, error=repr(error)[:500])
+    return problem
 
 
 def render(problem: Problem, scope: Any, headers: Mapping[str, str] | None = None) -> ASGIResponse:

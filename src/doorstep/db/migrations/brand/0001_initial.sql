@@ -23,6 +23,14 @@ CREATE TABLE commands (
     recorded_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX commands_prune ON commands (recorded_at);
+
+-- Wrong answers at a door without a key (an order's step-up, a look-up by number), counted so that nobody can try them all.
+CREATE TABLE wrong_answers (
+    door text NOT NULL CHECK (length(door) BETWEEN 1 AND 100),
+    answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX wrong_answers_door ON wrong_answers (door, answered_at);
+CREATE INDEX wrong_answers_prune ON wrong_answers (answered_at);
 -- What happened, once, in order. `ord` is drawn while the order's row is locked, so within an order it follows `seq`;
 -- `position` is given later by the one relay, gapless over committed events, and is what every reader counts by.
 CREATE TABLE events (

@@ -1,0 +1,99 @@
+"""Pages: made on the server, in the reader's language, with headers that let nothing foreign in and nothing out.
+
+An address of ours can be a key (a link in a mail), so no page tells another where its reader came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import parse_qs
+
+from litestar import Request, Response, get
+from litestar.datastructures import Cookie
+
+from doorstep.kit.errors import NotFound
+from doorstep.kit.templates import environment
+from doorstep.web.api.body import Malformed
+from doorstep.web.api.problems import noted
+
+PACKAGE = "doorstep.web"
+_CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": _CSP,
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_FORM_BYTES, _FORM_FIELDS = 20_000, 500
+_YEAR_S = 31_536_000
+
+
+@cache
+def _file(name: str) -> tuple[bytes, str]:
+    """A static file and its digest. Raises NotFound."""
+    if name not in {entry.name for entry in files(PACKAGE).joinpath("static").iterdir()}:
+        raise NotFound("There is no such file.")
+    content = files(PACKAGE).joinpath("static", name).read_bytes()
+    return content, hashlib.sha256(content).hexdigest()[:12]
+
+
+def static(name: str) -> str:
+    """The address of a static file; it changes with the content, so that a browser may keep it for ever."""
+    return f"/static/{_file(name)[1]}/{name}"
+
+
+@get("/static/{digest:str}/{name:str}", opt={"public": True}, include_in_schema=False)
+async def read_static(digest: str, name: str) -> Response[bytes]:
+    """A static file."""
+    content, right = _file(name)
+    kept = f"public, max-age={_YEAR_S}, immutable" if digest == right else "no-cache"
+    headers = {"cache-control": kept, "x-content-type-options": "nosniff"}
+    return Response(content, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
+
+
+def page(template: str, *, language: str, status: int = 200, **facts: Any) -> Response[bytes]:
+    """A rendered page. `facts` must hold `shop`, its title."""
+    made = environment(PACKAGE, language, html=True).get_template(template)
+    text = made.render(language=language, static=static, **facts)
+    return Response(text.encode(), status_code=status, media_type="text/html", headers=HEADERS)
+
+
+def see(address: str, *, cookies: tuple[Cookie, ...] = ()) -> Response[bytes]:
+    """Go there with GET: what a form answers once it has acted, so that a reload does not act again."""
+    return Response(b"", status_code=303, headers={**HEADERS, "location": address}, cookies=cookies)
+
+
+async def form(request: Request[Any, Any, Any]) -> Mapping[str, str]:
+    """The fields of a form, the last of each name. Raises Malformed."""
+    body = await request.body()
+    if len(body) > _FORM_BYTES:
+        raise Malformed("The form is too large.")
+    try:
+        fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_FORM_FIELDS)
+    except ValueError:
+        raise Malformed("The form cannot be read.") from None
+    if any("\0" in value or "\ufffd" in value for values in fields.values() for value in values):
+        raise Malformed("The form holds a character that cannot be kept.")
+    return {name: values[-1].strip() for name, values in fields.items()}
+
+
+def sorry(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What a person sees instead of a page: what happened in words, and no internals."""
+    problem = noted(request, error)
+    header = request.headers.get("accept-language", "")
+    language = "de" if header.lower().startswith("de") else "en"
+    return page("sorry.html", language=language, status=problem.status, shop="Doorstep", code=problem.status)
+
+
+HANDLERS = (read_static,)

@@ -1,0 +1,116 @@
+"""Who may see an order, and who may change what hurts: links, the look-up by number, and the step-up."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import Cookie
+
+from doorstep import orders, updates
+from doorstep.db import Brand, Tx, statements
+from doorstep.kit.clock import wall_now
+from doorstep.kit.errors import NotFound, Problem
+from doorstep.web.api.context import app_state
+
+SQL = statements(__package__)
+
+COOKIE = "doorstep_known"
+KNOWN_FOR = timedelta(minutes=30)
+WRONG_ANSWERS, FORGOTTEN_AFTER = 5, timedelta(minutes=15)
+
+
+class TooMany(Problem):
+    """429: too many wrong answers at one door."""
+
+    status, kind, title = 429, "too-many-attempts", "Too many attempts"
+
+
+class Guest(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with an order's link. `known`: they also knew the postcode, a short while ago."""
+
+    brand: Brand
+    order_id: UUID
+    token: str
+    known: bool
+
+    @property
+    def path(self) -> str:
+        """Where their order's page is."""
+        return f"/o/{self.token}"
+
+
+async def guest(request: Request[Any, Any, Any], token: str) -> Guest:
+    """The guest with this link. Raises NotFound for one that is not ours, whatever is wrong with it."""
+    state = app_state()
+    found = updates.read_token(state.settings.secret, token)
+    if found is None:
+        raise NotFound("There is no such order.")
+    brand = await state.database.brand(found[0])
+    known = _still_known(state.settings.secret, token, request.cookies.get(COOKIE, ""))
+    return Guest(brand=brand, order_id=found[1], token=token, known=known)
+
+
+async def look_up(tx: Tx, number: str, proof: str) -> UUID | None:
+    """The order with this number, for who knows its e-mail address or postcode; None when they do not, or it is not.
+
+    Raises TooMany after a few wrong answers for one number: nobody can try all postcodes.
+    """
+    door = f"number:{hashlib.sha256(number.encode()).hexdigest()[:24]}"
+    await _not_too_many(tx, door)
+    order_id: UUID | None = await tx.fetchval(SQL.find, number, _plain(proof))
+    if order_id is None:
+        await tx.execute(SQL.answered_wrong, door)
+    return order_id
+
+
+async def knows_postcode(tx: Tx, order_id: UUID, answer: str) -> bool:
+    """Whether this is the order's delivery postcode. Raises TooMany after a few wrong answers."""
+    door = f"order:{order_id.hex}"
+    await _not_too_many(tx, door)
+    right = _plain((await orders.addresses(tx, [order_id]))[order_id].postcode)
+    if right and hmac.compare_digest(_plain(answer).encode(), right.encode()):
+        return True
+    await tx.execute(SQL.answered_wrong, door)
+    return False
+
+
+def known_cookie(guest: Guest) -> Cookie:
+    """The proof of a right answer: for this link only, for half an hour, out of reach of scripts and other sites."""
+    settings = app_state().settings
+    until = int((wall_now() + KNOWN_FOR).timestamp())
+    return Cookie(
+        key=COOKIE,
+        value=f"{until}.{_mac(settings.secret, guest.token, until)}",
+        path=guest.path,
+        max_age=int(KNOWN_FOR.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=settings.url.startswith("https://"),
+    )
+
+
+async def _not_too_many(tx: Tx, door: str) -> None:
+    if await tx.fetchval(SQL.wrong_answers, door, FORGOTTEN_AFTER) >= WRONG_ANSWERS:
+        raise TooMany("Too many wrong answers. Try again in a quarter of an hour.")
+
+
+def _still_known(secret: str, token: str, cookie: str) -> bool:
+    until, _, mac = cookie.partition(".")
+    if not (until.isascii() and until.isdigit() and len(until) <= 12):
+        return False
+    right = _mac(secret, token, int(until))
+    return hmac.compare_digest(mac.encode(), right.encode()) and int(until) > wall_now().timestamp()
+
+
+def _mac(secret: str, token: str, until: int) -> str:
+    return hmac.new(secret.encode(), f"step-up\0{token}\0{until}".encode(), hashlib.sha256).hexdigest()
+
+
+def _plain(text: str) -> str:
+    return text.replace(" ", "").lower()

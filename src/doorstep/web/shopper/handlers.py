@@ -1,0 +1,234 @@
+"""The shopper's pages over HTTP. GET shows and changes nothing: scanners and previews open links, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.params import Parameter
+
+from doorstep import orders, updates
+from doorstep.db import Tx
+from doorstep.db.pool import clock_now
+from doorstep.journal import Command
+from doorstep.kit.errors import Conflict, Fault, Invalid
+from doorstep.kit.ids import new_id
+from doorstep.kit.templates import language_of
+from doorstep.orders.changes import change_address
+from doorstep.orders.requests import ShipTo
+from doorstep.updates import token as make_token
+from doorstep.web.api.context import app_state
+from doorstep.web.pages import form, page, see, sorry
+from doorstep.web.shopper import door, view
+from doorstep.web.shopper.wishes import lines_of, preferences_of
+
+Asked = Request[Any, Any, Any]
+Token = Annotated[str, Parameter(max_length=200)]
+_PUBLIC: dict[str, Any] = {
+    "opt": {"public": True},
+    "include_in_schema": False,
+    "exception_handlers": {Exception: sorry},
+}
+_ACTOR = "customer"
+
+
+@get("/o/{token:str}", **_PUBLIC)
+async def show_order(request: Asked, token: Token) -> Response[bytes]:
+    """An order, to whoever holds its link."""
+    return await _show(await door.guest(request, token), said=request.query_params.get("said", ""))
+
+
+@get("/o/{token:str}/version", **_PUBLIC)
+async def show_version(request: Asked, token: Token) -> Response[bytes]:
+    """A number that moves on when anything happens to the order; what the open page asks for."""
+    guest = await door.guest(request, token)
+    async with guest.brand.reading() as tx:
+        version = await tx.fetchval(door.SQL.version, guest.order_id)
+    return Response(str(version).encode(), media_type="text/plain", headers={"cache-control": "no-store"})
+
+
+@post("/o/{token:str}/known", status_code=200, **_PUBLIC)
+async def step_up(request: Asked, token: Token) -> Response[bytes]:
+    """The postcode, before anything that hurts may be changed."""
+    guest, fields = await door.guest(request, token), await form(request)
+    async with guest.brand.transaction() as tx:
+        known = await door.knows_postcode(tx, guest.order_id, fields.get("postcode", ""))
+    if not known:
+        return await _show(guest, faults={"postcode": "wrong"}, opened="known", status=422)
+    return see(f"{guest.path}?said=known#change", cookies=(door.known_cookie(guest),))
+
+
+@post("/o/{token:str}/preferences", status_code=200, **_PUBLIC)
+async def set_preferences(request: Asked, token: Token) -> Response[bytes]:
+    """On whose terms we write."""
+    guest, fields = await door.guest(request, token), await form(request)
+
+    async def act(tx: Tx) -> None:
+        before = await updates.preferences(tx, guest.order_id)
+        await updates.put_preferences(tx, order_id=guest.order_id, preferences=preferences_of(fields, before))
+
+    try:
+        await guest.brand.run(act)
+    except Invalid as refused:
+        return await _show(guest, faults=_by_field(refused.faults), fields=fields, opened="preferences", status=422)
+    return see(f"{guest.path}?said=preferences")
+
+
+@post("/o/{token:str}/address", status_code=200, **_PUBLIC)
+async def move(request: Asked, token: Token) -> Response[bytes]:
+    """Send it elsewhere; needs the step-up."""
+    guest, fields = await door.guest(request, token), await form(request)
+    if not guest.known:
+        return await _show(guest, faults={"postcode": "needed"}, opened="known", status=403)
+
+    async def act(tx: Tx) -> None:
+        before = (await orders.addresses(tx, [guest.order_id]))[guest.order_id]
+        named = ("name", "street", "city", "region", "postcode")
+        wish = {name: fields.get(name, getattr(before, name)) for name in named} | {"country": before.country}
+        await change_address(tx, guest.order_id, msgspec.convert(wish, ShipTo), actor=_ACTOR)
+
+    try:
+        await guest.brand.run(act)
+    except Invalid as refused:
+        return await _show(guest, faults=_by_field(refused.faults), fields=fields, opened="address", status=422)
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].strip("`") or "street"
+        return await _show(guest, faults={name: "unfit"}, fields=fields, opened="address", status=422)
+    except Conflict:
+        return await _show(guest, faults={"address": "too_late"}, status=409)
+    return see(f"{guest.path}?said=moved")
+
+
+@post("/o/{token:str}/cancel", status_code=200, **_PUBLIC)
+async def cancel(request: Asked, token: Token) -> Response[bytes]:
+    """Cancel units; first shown what that means, then done when it is confirmed. Needs the step-up."""
+    guest, fields = await door.guest(request, token), await form(request)
+    if not guest.known:
+        return await _show(guest, faults={"postcode": "needed"}, opened="known", status=403)
+    wanted = lines_of(fields)
+    if not wanted:
+        return await _show(guest, faults={"cancel": "nothing"}, status=422)
+    try:
+        if "confirmed" not in fields:
+            return await _preview(guest, wanted)
+        await _cancel(guest, wanted, fields["confirmed"])
+    except (Conflict, Invalid):
+        return await _show(guest, faults={"cancel": "too_late"}, status=409)
+    return see(f"{guest.path}?said=canceled")
+
+
+@get("/find/{brand_name:str}", **_PUBLIC)
+async def ask_for_order(brand_name: Annotated[str, Parameter(max_length=40)], request: Asked) -> Response[bytes]:
+    """Where somebody without a link looks their order up."""
+    return await _find_page(brand_name, request)
+
+
+@post("/find/{brand_name:str}", status_code=200, **_PUBLIC)
+async def find_order(brand_name: Annotated[str, Parameter(max_length=40)], request: Asked) -> Response[bytes]:
+    """From a number and an e-mail address or postcode to the order. A wrong pair and an unknown number look alike."""
+    state, fields = app_state(), await form(request)
+    number = fields.get("number", "")[:64]
+    brand = await state.database.brand(brand_name)
+    async with brand.transaction() as tx:
+        order_id: UUID | None = await door.look_up(tx, number, fields.get("proof", "")[:254])
+    if order_id is None:
+        return await _find_page(brand_name, request, number=number, status=422)
+    return see(f"/o/{make_token(state.settings.secret, brand_name, order_id)}")
+
+
+async def _show(
+    guest: door.Guest,
+    *,
+    said: str = "",
+    faults: Mapping[str, str] | None = None,
+    fields: Mapping[str, str] | None = None,
+    opened: str = "",
+    status: int = 200,
+) -> Response[bytes]:
+    async with guest.brand.snapshot() as tx:
+        known = await view.read(tx, guest.order_id)
+        preferences = await updates.preferences(tx, guest.order_id)
+    facts = view.describe(known)
+    return page(
+        "shopper/order.html",
+        language=facts["words"].language,
+        status=status,
+        guest=guest,
+        preferences=preferences,
+        said=said,
+        opened=opened,
+        faults=faults or {},
+        fields=fields or {},
+        **facts,
+    )
+
+
+async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Response[bytes]:
+    """What a cancel would do, found out by doing it and taking it back."""
+
+    class Enough(Exception):
+        pass
+
+    found: list[Any] = []
+    try:
+        async with guest.brand.transaction() as tx:
+            now = await clock_now(tx)
+            event = await orders.cancel(
+                tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=_ACTOR, now=now
+            )
+            found.append(event)
+            raise Enough
+    except Enough:
+        event = found[0]
+    async with guest.brand.snapshot() as tx:
+        facts = view.describe(await view.read(tx, guest.order_id))
+    return page(
+        "shopper/cancel.html",
+        language=facts["words"].language,
+        guest=guest,
+        event=event,
+        titles={item["line_no"]: item["title"] for item in facts["cancelable"]},
+        wanted=wanted,
+        key=new_id().hex,
+        **facts,
+    )
+
+
+async def _cancel(guest: door.Guest, wanted: list[orders.LineQuantity], key: str) -> None:
+    """Once for each confirmation, however often its button is pressed."""
+    command = Command(brand=guest.brand, key=f"page:{key[:100]}", route=f"POST {guest.path}/cancel", actor=_ACTOR)
+
+    async def act(tx: Tx, now: Any) -> Any:
+        event = await orders.cancel(
+            tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=_ACTOR, now=now
+        )
+        return {"done": event is not None}
+
+    await command.run([[line.line_no, line.quantity] for line in wanted], act)
+
+
+async def _find_page(brand_name: str, request: Asked, *, number: str = "", status: int = 200) -> Response[bytes]:
+    brand = await app_state().database.brand(brand_name)
+    async with brand.reading() as tx:
+        shop = await tx.fetchval(door.SQL.shop)
+    language = language_of(request.headers.get("accept-language", "en"))
+    return page("shopper/find.html", language=language, status=status, shop=shop, brand_name=brand_name, number=number)
+
+
+def _by_field(faults: tuple[Fault, ...]) -> dict[str, str]:
+    return {fault.pointer.strip("/") or "form": fault.detail for fault in faults}
+
+
+HANDLERS = (
+    show_order,
+    show_version,
+    step_up,
+    set_preferences,
+    move,
+    cancel,
+    ask_for_order,
+    find_order,
+)

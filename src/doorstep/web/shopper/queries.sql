@@ -1,0 +1,30 @@
+-- name: head
+-- What the page says about the order itself. `version` moves on whenever anything happens to the order.
+SELECT o.order_id, o.number, o.placed_at, o.event_seq AS version, o.service, o.status, o.payment_status,
+    o.fulfillment_status, o.awaiting_payment, o.currency, o.total_minor, o.shipping_minor, o.discount_minor,
+    coalesce(p.locale, c.locale) AS locale, b.title AS shop, s.title AS service_title, clock_now() AS now,
+    coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
+        AS timezone,
+    ARRAY(SELECT h.reason FROM holds h WHERE h.order_id = o.order_id AND h.released_at IS NULL) AS holds
+FROM orders o JOIN contacts c USING (contact_id) JOIN doorstep.brands b ON b.brand = current_schema()
+LEFT JOIN contact_preferences p USING (order_id) LEFT JOIN services s ON s.service = o.service
+WHERE o.order_id = $1
+
+-- name: version
+SELECT event_seq FROM orders WHERE order_id = $1
+
+-- name: shop
+SELECT title FROM doorstep.brands WHERE brand = current_schema()
+
+-- name: find
+-- An order by its number and something only its customer knows. Both sides are compared without spaces and case.
+SELECT o.order_id FROM orders o JOIN contacts c USING (contact_id) JOIN addresses a USING (address_id)
+WHERE o.number = $1 AND ($2 = lower(replace(coalesce(c.email, ''), ' ', '')) OR $2 = lower(replace(a.postcode, ' ', '')))
+    AND $2 <> ''
+ORDER BY o.order_id DESC LIMIT 1
+
+-- name: wrong_answers
+SELECT count(*) FROM wrong_answers WHERE door = $1 AND answered_at > clock_timestamp() - $2::interval
+
+-- name: answered_wrong
+INSERT INTO wrong_answers (door) VALUES ($1)
