@@ -36,10 +36,12 @@ JOURNEY: Final = (
     when(fulfillment.Rejected, orders.reroute),  # → orders.Rerouted, orders.Backordered, or both
     when(fulfillment.ShortPicked, orders.reroute),  # → orders.Rerouted, orders.Backordered, or both
     when(orders.Rerouted, fulfillment.open_orders, delivery.repromise),  # → Activated; delivery.Repromised if later
-    when(orders.Backordered, fulfillment.open_orders, delivery.repromise),  # → delivery.Repromised if later or unknown
+    when(orders.Backordered, fulfillment.open_orders, delivery.repromise),  # open_orders takes back the work on what
+    # waits now; → delivery.Repromised if later or unknown
     when(delivery.Repromised, updates.tell),
     when(inventory.Received, orders.allocate_waiting),  # → orders.Allocated, first come, first served
-    when(orders.Allocated, fulfillment.open_orders, delivery.repromise, updates.tell),  # → fulfillment.Activated
+    when(orders.Allocated, fulfillment.open_orders, delivery.repromise, updates.tell),  # → fulfillment.Activated, and
+    # delivery.Repromised when the date was unknown or is another now
     # fulfill: someone accepts or rejects, picks, personalizes, wraps, packs
     when(fulfillment.Activated, shipping.keep_watch),
     when(fulfillment.Packed, shipping.prepare),  # → shipping.LabelBought; then someone hands the parcel over
