@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.params import Parameter
 
 from doorstep import orders, updates
@@ -21,27 +21,19 @@ from doorstep.orders.changes import change_address
 from doorstep.orders.requests import ShipTo
 from doorstep.updates import token as make_token
 from doorstep.web.api.context import app_state
-from doorstep.web.pages import form, page, see, sorry
-from doorstep.web.shopper import door, view
+from doorstep.web.pages import form, page, see
+from doorstep.web.shopper import door, giving_back, view
+from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
 from doorstep.web.shopper.wishes import lines_of, preferences_of
 
-Asked = Request[Any, Any, Any]
-Token = Annotated[str, Parameter(max_length=200)]
-_PUBLIC: dict[str, Any] = {
-    "opt": {"public": True},
-    "include_in_schema": False,
-    "exception_handlers": {Exception: sorry},
-}
-_ACTOR = "customer"
 
-
-@get("/o/{token:str}", **_PUBLIC)
+@get("/o/{token:str}", **PUBLIC)
 async def show_order(request: Asked, token: Token) -> Response[bytes]:
     """An order, to whoever holds its link."""
     return await _show(await door.guest(request, token), said=request.query_params.get("said", ""))
 
 
-@get("/o/{token:str}/version", **_PUBLIC)
+@get("/o/{token:str}/version", **PUBLIC)
 async def show_version(request: Asked, token: Token) -> Response[bytes]:
     """A number that moves on when anything happens to the order; what the open page asks for."""
     guest = await door.guest(request, token)
@@ -50,7 +42,7 @@ async def show_version(request: Asked, token: Token) -> Response[bytes]:
     return Response(str(version).encode(), media_type="text/plain", headers={"cache-control": "no-store"})
 
 
-@post("/o/{token:str}/known", status_code=200, **_PUBLIC)
+@post("/o/{token:str}/known", status_code=200, **PUBLIC)
 async def step_up(request: Asked, token: Token) -> Response[bytes]:
     """The postcode, before anything that hurts may be changed."""
     guest, fields = await door.guest(request, token), await form(request)
@@ -61,7 +53,7 @@ async def step_up(request: Asked, token: Token) -> Response[bytes]:
     return see(f"{guest.path}?said=known#change", cookies=(door.known_cookie(guest),))
 
 
-@post("/o/{token:str}/preferences", status_code=200, **_PUBLIC)
+@post("/o/{token:str}/preferences", status_code=200, **PUBLIC)
 async def set_preferences(request: Asked, token: Token) -> Response[bytes]:
     """On whose terms we write."""
     guest, fields = await door.guest(request, token), await form(request)
@@ -77,7 +69,7 @@ async def set_preferences(request: Asked, token: Token) -> Response[bytes]:
     return see(f"{guest.path}?said=preferences")
 
 
-@post("/o/{token:str}/address", status_code=200, **_PUBLIC)
+@post("/o/{token:str}/address", status_code=200, **PUBLIC)
 async def move(request: Asked, token: Token) -> Response[bytes]:
     """Send it elsewhere; needs the step-up."""
     guest, fields = await door.guest(request, token), await form(request)
@@ -88,7 +80,7 @@ async def move(request: Asked, token: Token) -> Response[bytes]:
         before = (await orders.addresses(tx, [guest.order_id]))[guest.order_id]
         named = ("name", "street", "city", "region", "postcode")
         wish = {name: fields.get(name, getattr(before, name)) for name in named} | {"country": before.country}
-        await change_address(tx, guest.order_id, msgspec.convert(wish, ShipTo), actor=_ACTOR)
+        await change_address(tx, guest.order_id, msgspec.convert(wish, ShipTo), actor=ACTOR)
 
     try:
         await guest.brand.run(act)
@@ -102,7 +94,7 @@ async def move(request: Asked, token: Token) -> Response[bytes]:
     return see(f"{guest.path}?said=moved")
 
 
-@post("/o/{token:str}/cancel", status_code=200, **_PUBLIC)
+@post("/o/{token:str}/cancel", status_code=200, **PUBLIC)
 async def cancel(request: Asked, token: Token) -> Response[bytes]:
     """Cancel units; first shown what that means, then done when it is confirmed. Needs the step-up."""
     guest, fields = await door.guest(request, token), await form(request)
@@ -120,13 +112,13 @@ async def cancel(request: Asked, token: Token) -> Response[bytes]:
     return see(f"{guest.path}?said=canceled")
 
 
-@get("/find/{brand_name:str}", **_PUBLIC)
+@get("/find/{brand_name:str}", **PUBLIC)
 async def ask_for_order(brand_name: Annotated[str, Parameter(max_length=40)], request: Asked) -> Response[bytes]:
     """Where somebody without a link looks their order up."""
     return await _find_page(brand_name, request)
 
 
-@post("/find/{brand_name:str}", status_code=200, **_PUBLIC)
+@post("/find/{brand_name:str}", status_code=200, **PUBLIC)
 async def find_order(brand_name: Annotated[str, Parameter(max_length=40)], request: Asked) -> Response[bytes]:
     """From a number and an e-mail address or postcode to the order. A wrong pair and an unknown number look alike."""
     state, fields = app_state(), await form(request)
@@ -177,7 +169,7 @@ async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Resp
         async with guest.brand.transaction() as tx:
             now = await clock_now(tx)
             event = await orders.cancel(
-                tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=_ACTOR, now=now
+                tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=ACTOR, now=now
             )
             found.append(event)
             raise Enough
@@ -199,11 +191,11 @@ async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Resp
 
 async def _cancel(guest: door.Guest, wanted: list[orders.LineQuantity], key: str) -> None:
     """Once for each confirmation, however often its button is pressed."""
-    command = Command(brand=guest.brand, key=f"page:{key[:100]}", route=f"POST {guest.path}/cancel", actor=_ACTOR)
+    command = Command(brand=guest.brand, key=f"page:{key[:100]}", route=f"POST {guest.path}/cancel", actor=ACTOR)
 
     async def act(tx: Tx, now: Any) -> Any:
         event = await orders.cancel(
-            tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=_ACTOR, now=now
+            tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=ACTOR, now=now
         )
         return {"done": event is not None}
 
@@ -231,4 +223,5 @@ HANDLERS = (
     cancel,
     ask_for_order,
     find_order,
+    *giving_back.HANDLERS,
 )

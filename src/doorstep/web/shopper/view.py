@@ -14,10 +14,12 @@ from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
 from babel.numbers import format_currency
 
-from doorstep import catalog, delivery, insights, orders, payments, returns, shipping
+from doorstep import catalog, delivery, insights, inventory, orders, payments, returns, shipping
 from doorstep.db import Tx
 from doorstep.insights import Moment
+from doorstep.inventory import Location
 from doorstep.kit.errors import NotFound
+from doorstep.kit.ids import show
 from doorstep.kit.money import digits
 from doorstep.kit.templates import language_of, locale_of
 from doorstep.web.shopper.door import SQL
@@ -47,6 +49,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     promises: Sequence[delivery.Promise]
     history: Sequence[delivery.Promise]
     returned: Sequence[returns.Return]
+    places: Mapping[int, Location]
     balance: payments.Balance | None
     moments: Sequence[Moment]
 
@@ -67,6 +70,7 @@ async def read(tx: Tx, order_id: UUID) -> Known:
         promises=(await delivery.current(tx, [order_id])).get(order_id, []),
         history=await delivery.history(tx, order_id),
         returned=(await returns.of_orders(tx, [order_id]))[order_id],
+        places=await inventory.locations(tx),
         balance=(await payments.balance(tx, [order_id])).get(order_id),
         moments=await insights.moments(tx, order_id),
     )
@@ -128,7 +132,8 @@ def describe(known: Known) -> dict[str, Any]:
         "items": [_item(known, line) for line in known.lines],
         "story": [_told(known, one) for one in reversed(known.moments) if _is_told(one)],
         "sums": _sums(known),
-        "returned": known.returned,
+        "returned": [_returned(known, one) for one in known.returned],
+        "can_return": any(line.delivered for line in known.lines),
         "address": known.address,
         "can_move": can_move(known),
         "cancelable": [item for item in (_cancelable(known, line) for line in known.lines) if item],
@@ -252,6 +257,23 @@ def _told(known: Known, one: Moment) -> dict[str, Any]:
     places = {parcel.shipment_id.hex: place for place, parcel in enumerate(_sent(known), start=1)}
     parcel = places.get(str(one.data.get("shipment_id", "")).replace("-", "")) if len(places) > 1 else None
     return {"kind": one.kind, "at": one.at, "data": one.data, "goods": goods, "parcel": parcel}
+
+
+def _returned(known: Known, one: returns.Return) -> dict[str, Any]:
+    place = known.places[one.location_id]
+    return {
+        "id": show("ret", one.return_id),
+        "number": one.number,
+        "status": one.status,
+        "handover": one.handover,
+        "items": [(line.quantity, known.titles[line.line_no]) for line in one.lines],
+        "place": f"{place.name}, {place.street}, {place.postcode} {place.city}",
+        "label": one.handover == "label" and one.tracking_number is not None,
+        "refund_by": one.refund_by,
+        "refund_minor": one.refund_minor,
+        "expires_at": one.expires_at,
+        "open": one.status in ("requested", "in_transit", "received"),
+    }
 
 
 def _sums(known: Known) -> dict[str, int]:

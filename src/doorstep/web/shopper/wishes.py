@@ -18,8 +18,8 @@ def lines_of(fields: Mapping[str, str]) -> list[LineQuantity]:
     wanted = []
     for name, text in fields.items():
         kind, _, line_no = name.partition("-")
-        if kind == "line" and _number(line_no) and _number(text):
-            wanted.append(LineQuantity(line_no=int(line_no), quantity=int(text)))
+        if kind == "line" and number_of(line_no) and number_of(text):
+            wanted.append(LineQuantity(line_no=number_of(line_no), quantity=number_of(text)))
     return sorted(wanted, key=lambda line: line.line_no)
 
 
@@ -37,8 +37,9 @@ def preferences_of(fields: Mapping[str, str], before: Preferences) -> Preference
     )
 
 
-def _number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000 if len(text) < 8 else False
+def number_of(text: str) -> int:
+    """A whole number of at most seven digits; what is not one counts as nothing."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
 def _time(fields: Mapping[str, str], name: str) -> time | None:

@@ -1,0 +1,153 @@
+"""The return page: what goes back and why, how it is handed over, and what is needed for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, cast, get_args
+from uuid import UUID
+
+from litestar import Response, get, post
+from litestar.params import Parameter
+
+from doorstep import inventory, returns, shipping
+from doorstep.db import Tx
+from doorstep.db.pool import clock_now
+from doorstep.inventory import Location
+from doorstep.kit.errors import Conflict, Invalid, NotFound
+from doorstep.kit.ids import new_id, parse
+from doorstep.returns import Handover, Reason, WishLine
+from doorstep.web.pages import HEADERS, form, page, see
+from doorstep.web.shopper import door, view
+from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
+from doorstep.web.shopper.wishes import number_of
+
+ReturnId = Annotated[str, Parameter(max_length=100)]
+
+
+@get("/o/{token:str}/return", **PUBLIC)
+async def show_return(request: Asked, token: Token) -> Response[bytes]:
+    """What may be sent back, and how."""
+    return await _show(await door.guest(request, token))
+
+
+@post("/o/{token:str}/return", status_code=200, **PUBLIC)
+async def ask_return(request: Asked, token: Token) -> Response[bytes]:
+    """Open the return; the number in the form makes it once, however often the button is pressed."""
+    guest, fields = await door.guest(request, token), await form(request)
+    wanted = _wishes(fields)
+    if not wanted:
+        return await _show(guest, fields=fields, fault="nothing", status=422)
+    handover = fields.get("handover", "")
+    if handover not in get_args(Handover):
+        return await _show(guest, fields=fields, fault="handover", status=422)
+
+    async def act(tx: Tx) -> None:
+        await returns.request(
+            tx,
+            order_id=guest.order_id,
+            wanted=wanted,
+            handover=cast(Handover, handover),
+            number=fields.get("number", "")[:40] or None,
+            location=fields.get("store") if handover == "store" else None,
+            actor=ACTOR,
+            now=await clock_now(tx),
+        )
+
+    try:
+        await guest.brand.run(act)
+    except Invalid as refused:
+        fault = "store" if any(one.pointer == "/location" for one in refused.faults) else "reason"
+        return await _show(guest, fields=fields, fault=fault, status=422)
+    except Conflict:
+        return await _show(guest, fields=fields, fault="gone", status=409)
+    return see(f"{guest.path}?said=return#returns")
+
+
+@get("/o/{token:str}/returns/{return_id:str}/label.pdf", media_type="application/pdf", **PUBLIC)
+async def show_label(request: Asked, token: Token, return_id: ReturnId) -> Response[bytes]:
+    """The label to print, once it is bought."""
+    guest = await door.guest(request, token)
+    async with guest.brand.reading() as tx:
+        one = await _mine(tx, guest, return_id)
+        pdf = await shipping.label_pdf(tx, one.return_id)
+    if pdf is None:
+        raise NotFound("There is no label yet.")
+    return Response(pdf, media_type="application/pdf", headers=HEADERS)
+
+
+@get("/o/{token:str}/returns/{return_id:str}/qr.svg", media_type="image/svg+xml", **PUBLIC)
+async def show_code(request: Asked, token: Token, return_id: ReturnId) -> Response[bytes]:
+    """The code to show at the drop-off."""
+    guest = await door.guest(request, token)
+    async with guest.brand.reading() as tx:
+        one = await _mine(tx, guest, return_id)
+    if one.qr_token is None:
+        raise NotFound("This return goes back with a label.")
+    return Response(returns.qr_svg(one.qr_token).encode(), media_type="image/svg+xml", headers=HEADERS)
+
+
+async def _mine(tx: Tx, guest: door.Guest, return_id: str) -> returns.Return:
+    """A return of the guest's own order. Raises NotFound for any other."""
+    key: UUID = parse("ret", return_id)
+    mine = {one.return_id: one for one in (await returns.of_orders(tx, [guest.order_id]))[guest.order_id]}
+    if key not in mine:
+        raise NotFound("There is no such return.")
+    return mine[key]
+
+
+async def _show(
+    guest: door.Guest, *, fields: Mapping[str, str] | None = None, fault: str = "", status: int = 200
+) -> Response[bytes]:
+    async with guest.brand.snapshot() as tx:
+        known = await view.read(tx, guest.order_id)
+        lines = await returns.eligible(tx, order_id=guest.order_id, now=known.head["now"])
+        places = await inventory.locations(tx)
+    facts = view.describe(known)
+    return page(
+        "shopper/return.html",
+        language=facts["words"].language,
+        status=status,
+        guest=guest,
+        lines=lines,
+        stores=_stores(places, known.address.postcode),
+        fields=fields or {},
+        fault=fault,
+        return_number=f"R-{new_id().hex[-10:].upper()}",
+        **facts,
+    )
+
+
+def _stores(places: Mapping[int, Location], postcode: str) -> list[Location]:
+    """Where goods are taken back over the counter: stores, where there are any; first whose postcode begins like the
+    customer's.
+    """
+    takers = [place for place in places.values() if place.enabled and "returns" in place.capabilities]
+    takers = [place for place in takers if place.kind == "store"] or takers
+    return sorted(takers, key=lambda place: (-_alike(place.postcode, postcode), place.priority, place.name))
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two postcodes begin with in common."""
+    one, other = one.replace(" ", "").upper(), other.replace(" ", "").upper()
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _wishes(fields: Mapping[str, str]) -> list[WishLine]:
+    """Fields `line-N` (units) and `reason-N`; a line without units is not sent back."""
+    wanted = []
+    for name, text in fields.items():
+        kind, _, line_no = name.partition("-")
+        quantity = number_of(text)
+        if kind == "line" and number_of(line_no) and quantity:
+            reason: Any = fields.get(f"reason-{line_no}", "")
+            wanted.append(
+                WishLine(
+                    line_no=number_of(line_no),
+                    quantity=quantity,
+                    reason=reason if reason in get_args(Reason) else "other",
+                )
+            )
+    return sorted(wanted, key=lambda wish: wish.line_no)
+
+
+HANDLERS = (show_return, ask_return, show_label, show_code)

@@ -1,0 +1,99 @@
+"""The return page: from the wish to what is needed for it, once, and only for one's own goods."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.shop import Shop
+from tests.web.test_shopper import EVIL, link, page, post
+
+
+async def arrived(shop: Shop, *lines: dict[str, Any]) -> dict[str, Any]:
+    """An order that has arrived."""
+    placed: dict[str, Any] = await shop.place(*lines)
+    await shop.ship(placed["order_id"])
+    for _ in range(30):
+        await shop.pass_time(timedelta(hours=4))
+    return placed
+
+
+async def test_goods_are_sent_back_with_a_label_to_print(shop: Shop) -> None:
+    placed = await arrived(shop, {"sku": "MUG", "quantity": 3})
+    path = link(placed)
+    assert "Send something back" in await page(shop, path)
+    offered = await page(shop, f"{path}/return")
+    assert "(of 3)" in offered
+    (number,) = re.findall(r'name="number" value="([^"]+)"', offered)
+    wish = {"number": number, "line-1": 2, "reason-1": "too_many", "handover": "label"}
+    for _ in range(2):  # the button pressed twice
+        done = await post(shop, f"{path}/return", **wish)
+        assert (done.status_code, done.headers["location"]) == (303, f"{path}?said=return#returns")
+    (opened,) = (await shop.get("/v1/returns", order=placed["order_id"]))["items"]
+    assert (opened["number"], opened["handover"], opened["lines"][0]["quantity"]) == (number, "label", 2)
+    assert "The label is being made" in await page(shop, path)
+    await shop.drain()
+    ready = await page(shop, path)
+    (label,) = re.findall(r'href="([^"]+label\.pdf)"', ready)
+    pdf = await shop.client.get(label)
+    assert (pdf.headers["content-type"], pdf.content[:4]) == ("application/pdf", b"%PDF")
+    received = {"lines": [{"line_no": 1, "quantity": 2, "disposition": "restock", "acceptance": "accepted"}]}
+    await shop.send("POST", f"/v1/returns/{opened['return_id']}/receive", {"location": "north", **received})
+    await shop.drain()
+    over = await page(shop, path)
+    assert "£20.00 goes back" in over
+    assert "We paid back £20.00." in over
+    await shop.audit()
+
+
+@pytest.mark.parametrize("handover", ["qr", "store"])
+async def test_goods_are_handed_in_with_a_code(shop: Shop, handover: str) -> None:
+    placed = await arrived(shop, {"sku": "MUG"})
+    path = link(placed)
+    wish = {"number": "R-1", "line-1": 1, "reason-1": "too_big", "handover": handover, "store": "north"}
+    assert (await post(shop, f"{path}/return", **wish)).status_code == 303
+    (code,) = re.findall(r'src="([^"]+qr\.svg)"', await page(shop, path))
+    picture = await shop.client.get(code)
+    assert (picture.headers["content-type"], "<svg" in picture.text) == ("image/svg+xml", True)
+
+
+async def test_what_cannot_be_returned_is_said_and_refused(shop: Shop) -> None:
+    fresh = link(await shop.place({"sku": "MUG"}))
+    assert "It has not arrived yet." in await page(shop, f"{fresh}/return")
+    assert "Send something back" not in await page(shop, fresh)
+    assert (await post(shop, f"{fresh}/return", **{"line-1": 1, "handover": "label"})).status_code == 409
+    placed = await arrived(
+        shop, {"sku": "JERSEY", "personalization": {"fields": {"name": "ADA", "number": "1"}}}, {"sku": "MUG"}
+    )
+    path = link(placed)
+    assert "It was made for you" in await page(shop, f"{path}/return")
+    for wish, status in (
+        ({}, 422),
+        ({"line-1": 0, "handover": "label"}, 422),
+        ({"line-2": 1}, 422),
+        ({"line-2": 1, "handover": "pigeon"}, 422),
+        ({"line-2": 1, "handover": "store", "store": "nowhere"}, 422),
+        ({"line-1": 1, "reason-1": "changed_mind", "handover": "label"}, 422),
+        ({"line-2": 5, "reason-2": "other", "handover": "label"}, 409),
+        ({"line-7": 1, "handover": "label"}, 422),
+        ({"line-2": "1" * 30, "handover": EVIL}, 422),
+    ):
+        answer = await post(shop, f"{path}/return", **wish)
+        assert answer.status_code == status, (wish, answer.status_code)
+        assert "<script>alert" not in answer.text
+    assert (await shop.get("/v1/returns", order=placed["order_id"]))["items"] == []
+
+
+async def test_label_and_code_of_another_order_stay_out_of_reach(shop: Shop) -> None:
+    placed = await arrived(shop, {"sku": "MUG"})
+    mine, other = link(placed), link(await shop.place({"sku": "MUG"}))
+    await post(shop, f"{mine}/return", **{"number": "R-1", "line-1": 1, "reason-1": "other", "handover": "label"})
+    await shop.drain()
+    (opened,) = (await shop.get("/v1/returns", order=placed["order_id"]))["items"]
+    for name, status in (("label.pdf", 200), ("qr.svg", 404)):
+        assert (await shop.client.get(f"{mine}/returns/{opened['return_id']}/{name}")).status_code == status
+        assert (await shop.client.get(f"{other}/returns/{opened['return_id']}/{name}")).status_code == 404
+        assert (await shop.client.get(f"{mine}/returns/ret_1/{name}")).status_code == 404
