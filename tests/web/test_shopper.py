@@ -263,3 +263,13 @@ def test_every_sentence_of_the_pages_is_in_every_catalog() -> None:
     assert all(catalog.values())
     for english, german in catalog.items():
         assert sorted(re.findall(r"%\(\w+\)s", english)) == sorted(re.findall(r"%\(\w+\)s", str(german)))
+
+
+async def test_the_page_of_a_very_long_order_is_light_at_first_and_shows_all_when_asked(shop: Shop) -> None:
+    path = link(await shop.place(*[{"sku": "CARD"}] * 120, on_short="accept"))
+    await known(shop, path)
+    short, whole = await page(shop, path), await page(shop, f"{path}?all=yes")
+    assert "Show all 120 items" in short
+    assert (short.count("1 × A card"), whole.count("1 × A card")) == (100, 240)
+    assert (short.count('name="line-'), whole.count('name="line-')) == (50, 120)
+    assert len(short) < 60_000

@@ -16,6 +16,7 @@ from doorstep.db.pool import clock_now
 from doorstep.journal import Command
 from doorstep.kit.errors import Conflict, Fault, Invalid
 from doorstep.kit.ids import new_id
+from doorstep.kit.limits import LINES_PER_ORDER
 from doorstep.kit.templates import language_of
 from doorstep.orders.changes import change_address
 from doorstep.orders.requests import ShipTo
@@ -26,11 +27,14 @@ from doorstep.web.shopper import door, giving_back, view
 from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
 from doorstep.web.shopper.wishes import lines_of, preferences_of
 
+_MOST_ITEMS = 50  # of a long order the page shows so many at first, to stay light on a phone
+
 
 @get("/o/{token:str}", **PUBLIC)
 async def show_order(request: Asked, token: Token) -> Response[bytes]:
     """An order, to whoever holds its link."""
-    return await _show(await door.guest(request, token), said=request.query_params.get("said", ""))
+    asked = request.query_params
+    return await _show(await door.guest(request, token), said=asked.get("said", ""), whole="all" in asked)
 
 
 @get("/o/{token:str}/version", **PUBLIC)
@@ -135,6 +139,7 @@ async def _show(
     guest: door.Guest,
     *,
     said: str = "",
+    whole: bool = False,
     faults: Mapping[str, str] | None = None,
     fields: Mapping[str, str] | None = None,
     opened: str = "",
@@ -151,6 +156,7 @@ async def _show(
         guest=guest,
         preferences=preferences,
         said=said,
+        most=LINES_PER_ORDER if whole else _MOST_ITEMS,
         opened=opened,
         faults=faults or {},
         fields=fields or {},
