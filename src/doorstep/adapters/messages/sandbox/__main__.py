@@ -12,7 +12,8 @@ from urllib.parse import parse_qs
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from doorstep.adapters.messages.sandbox import mailbox
+from doorstep.adapters.messages.sandbox import contents, mailbox
+from doorstep.adapters.messages.sandbox.pages import Pages
 from doorstep.adapters.messages.sandbox.post import MAIL_FAULTS, SMS_FAULTS, Arrived, Kept, PostOffice
 from doorstep.adapters.twin import process
 from doorstep.adapters.twin.server import Answer, Handler, HttpServer, Problem, Request, json_answer
@@ -144,15 +145,19 @@ async def main(stop: asyncio.Event) -> None:
         options.host,
         options.smtp_port,
     )
-    working = asyncio.create_task(office.work())
-    working.add_done_callback(lambda _: stop.set())
+    working = [asyncio.create_task(office.work()), asyncio.create_task(contents.keep_up(store))]
+    for task in working:
+        task.add_done_callback(lambda _: stop.set())
     twin = MessagesTwin(store, office, options.api_key)
-    await process.serve_until(stop, HttpServer(twin.routes()), options.host, options.port)
+    pages = Pages(store, smtp=f"{options.host}:{options.smtp_port}")
+    await process.serve_until(stop, HttpServer([*twin.routes(), *pages.routes()]), options.host, options.port)
     smtp.close()
-    working.cancel()
-    await asyncio.wait([working])
-    if not working.cancelled():
-        working.result()  # the disk failed: end with its error
+    for task in working:
+        task.cancel()
+    await asyncio.wait(working)
+    for task in working:
+        if not task.cancelled():
+            task.result()  # the disk failed: end with its error
 
 
 if __name__ == "__main__":
