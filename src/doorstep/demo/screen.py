@@ -143,7 +143,7 @@ def _links(stage: Stage, figures: Figures) -> RenderableType:
         "",
         f"  API        [cyan]{stage.api_url}/v1[/]   its description [cyan]{stage.api_url}/openapi.json[/]",
         f"  your key   [bold]{stage.run.api_key}[/]",
-        f"  mailbox    [cyan]{stage.messages_url}/sandbox/mailbox?limit=3[/]   what customers were sent",
+        f"  mailbox    [cyan]{stage.messages_url}/[/]   every e-mail and text message, as customers see it",
         f"  logs       {escape(str(stage.folder / 'logs'))}",
         "",
         "[bold]Try[/]",
