@@ -20,6 +20,8 @@ from doorstep.demo.report import WIDTH, summary
 from doorstep.demo.scenario import Scenario
 from doorstep.demo.stage import Stage
 from doorstep.demo.summary import Figures
+from doorstep.kit.ids import parse
+from doorstep.updates import token
 
 _STEPS = 1_000
 
@@ -152,9 +154,12 @@ def _links(stage: Stage, figures: Figures) -> RenderableType:
         f"  curl -s {auth} {stage.api_url}/v1/fulfillment-orders",
     ]
     if story:
+        page = token(stage.run.secret, stage.brand.name, parse("ord", story["order_id"]))
         lines += [
             "",
             f"[bold]A story worth reading[/]: order {story['number']}, with {story['kinds']} kinds of events.",
+            "",
+            f"  as its customer sees it   [cyan]{stage.api_url}/o/{page}[/]",
             "",
             f"  curl -s {auth} {stage.api_url}/v1/orders/{story['order_id']}/timeline",
         ]

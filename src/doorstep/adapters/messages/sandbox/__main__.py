@@ -112,7 +112,7 @@ class MessagesTwin:
 
     async def _raw(self, request: Request) -> Answer:
         id_ = request.names["id"]
-        row = self._store.row("by_id", id=int(id_)) if id_.isdigit() else None
+        row = self._store.row("by_id", id=int(id_)) if id_.isascii() and id_.isdigit() and len(id_) < 18 else None
         if row is None:
             raise Problem(404, "not_found", "there is no such message")
         return Answer(body=row["raw"], content_type="message/rfc822" if row["kind"] == "mail" else "text/plain")

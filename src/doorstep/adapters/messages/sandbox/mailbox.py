@@ -71,4 +71,10 @@ def _entry(row: sqlite3.Row, to: list[str]) -> Entry:
 
 def _body(mail: EmailMessage, kind: str) -> str | None:
     part = mail.get_body(preferencelist=(kind,))
-    return None if part is None else str(part.get_content())
+    if part is None:
+        return None
+    try:
+        return str(part.get_content())
+    except LookupError:  # a charset that does not exist
+        payload = part.get_payload(decode=True)
+        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
