@@ -98,12 +98,9 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         if not moment:
             return ""
         local = (moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)).astimezone(zone)
-        # Some languages write "8. Dez."; most sentences end behind it.
-        return (
-            str(format_skeleton("MMMEd", local, locale=locale)).rstrip(".")
-            if short
-            else format_date(local, "full", locale=locale)
-        )
+        if short:  # some languages write "8. Dez.", and most sentences end behind it
+            return str(format_skeleton("MMMEd", local, locale=locale)).rstrip(".")
+        return str(format_date(local, "full", locale=locale))
 
     def money(amount_minor: int | None) -> str:
         return "" if amount_minor is None else _money(amount_minor, letter.currency, locale)
