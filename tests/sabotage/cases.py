@@ -132,6 +132,36 @@ NEWS = (
     ),
 )
 
+DOORS = (
+    Case(
+        name="the postcode before a cancel",
+        edits=(_code("web/shopper/handlers.py", "    if not guest.known:\n", "    if False:\n"),),
+        test="tests/web/test_shopper.py::test_nothing_that_hurts_is_changed_without_the_postcode",
+    ),
+    Case(
+        name="the postcode before a return's label",
+        edits=(
+            _code(
+                "web/shopper/giving_back.py", "    if not guest.known:\n        raise", "    if False:\n        raise"
+            ),
+        ),
+        test="tests/web/test_shopper_returns.py::"
+        "test_the_link_alone_neither_asks_for_a_return_nor_shows_where_its_sender_lives",
+    ),
+    Case(
+        name="one answer at a time at a door",
+        edits=(_code("web/shopper/door.py", "    await tx.execute(SQL.queue_at, doors)\n", ""),),
+        test="tests/web/test_shopper.py::test_many_guesses_at_once_are_counted_one_by_one",
+    ),
+    Case(
+        name="the signature of an order's link",
+        edits=(
+            _code("updates/links.py", "if hmac.compare_digest(raw[16:], _mac(secret, brand, order_id)) else None", ""),
+        ),
+        test="tests/web/test_shopper.py::test_a_link_for_another_order_cannot_be_made_from_ones_own",
+    ),
+)
+
 ORDERS = (
     Case(
         name="the order's key: channel and number",
@@ -323,4 +353,4 @@ JOURNAL = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*STOCK, *NEWS, *ORDERS, *ONCE, *JOURNAL)
+CASES: tuple[Case, ...] = (*STOCK, *NEWS, *DOORS, *ORDERS, *ONCE, *JOURNAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from datetime import timedelta
@@ -88,7 +89,7 @@ async def test_looking_changes_nothing(shop: Shop) -> None:
     for address in (path, f"{path}?said=canceled", f"{path}/version", "/find/main"):
         await page(shop, address)
     for address in (f"{path}/cancel", f"{path}/address", f"{path}/known", f"{path}/preferences"):
-        assert (await shop.client.get(address)).status_code == 405
+        assert (await shop.client.get(address)).headers["location"] == path
     assert (await shop.client.get(f"{path}/version")).text == before
 
 
@@ -174,6 +175,79 @@ async def test_a_cancel_is_shown_first_and_done_once_however_often_it_is_confirm
     await shop.audit()
 
 
+async def test_a_wrong_postcode_does_not_keep_its_customer_from_correcting_it(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"}, ship_to={**ADDRESS, "postcode": "NOWHERE"})
+    await shop.drain()
+    path = link(placed)
+    asked = await page(shop, path)
+    assert "We need your help with this order" in asked
+    assert "Your e-mail address or phone number will do, too." in asked
+    assert (await post(shop, f"{path}/known", postcode="ada @ example.test")).status_code == 303
+    right = {field: ADDRESS[field] for field in ("name", "street", "city", "postcode")}
+    assert (await post(shop, f"{path}/address", **right)).status_code == 303
+    await shop.drain()
+    assert "We are preparing your order" in await page(shop, path)
+    other = link(await shop.place({"sku": "MUG"}))
+    assert (await post(shop, f"{other}/known", postcode=CUSTOMER["email"])).status_code == 422
+
+
+async def test_one_postcode_cannot_be_tried_on_all_numbers(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"})
+    for number in range(door.WRONG_ANSWERS):
+        assert (await post(shop, "/find/main", number=f"W-9{number}", proof=ADDRESS["postcode"])).status_code == 422
+    assert (await post(shop, "/find/main", number=placed["number"], proof=ADDRESS["postcode"])).status_code == 429
+
+
+async def test_many_guesses_at_once_are_counted_one_by_one(shop: Shop) -> None:
+    path = link(await shop.place({"sku": "MUG"}))
+    answers = await asyncio.gather(*(post(shop, f"{path}/known", postcode=f"X{guess}") for guess in range(12)))
+    assert sorted(answer.status_code for answer in answers) == [422] * door.WRONG_ANSWERS + [429] * 7
+
+
+async def test_a_form_that_another_site_sends_is_refused(shop: Shop) -> None:
+    path = link(await shop.place({"sku": "MUG"}))
+    for site in ("cross-site", "same-site"):
+        headers = {"sec-fetch-site": site}
+        answer = await shop.client.post(f"{path}/preferences", data={"channel": "none"}, headers=headers)
+        assert answer.status_code == 400
+
+
+async def test_a_parcel_that_was_lost_is_not_called_canceled(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"})
+    (parcel,) = await shop.ship(placed["order_id"])
+    await shop.send("POST", f"/v1/shipments/{parcel['shipment_id']}/declare-lost")
+    await shop.drain()
+    text = await page(shop, link(placed))
+    assert "Your order could not be delivered" in text
+    assert "A parcel was lost. You get back £14.95." in text
+
+
+async def test_what_has_arrived_and_what_is_still_to_come_are_told_apart(shop: Shop) -> None:
+    placed = await shop.place({"sku": "GLASS", "quantity": 7}, on_short="accept")
+    await shop.ship(placed["order_id"])
+    for _ in range(30):
+        await shop.pass_time(timedelta(hours=4))
+    text = await page(shop, link(placed))
+    assert "A part of your order has arrived" in text
+    assert "2 × A glass" in text
+    assert "Waits for goods" in text
+
+
+async def test_a_declined_payment_is_said_and_what_comes_of_it(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"}, payment={"token": "tok_declined"})
+    await shop.drain()
+    assert "The payment was declined" in await page(shop, link(placed))
+
+
+async def test_nothing_about_an_order_is_kept_that_opens_its_page(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG", "quantity": 2})
+    path = link(placed)
+    await known(shop, path)
+    await post(shop, f"{path}/cancel", line_N_1=1, confirmed="k")
+    kept = await shop.value("SELECT string_agg(key || route || convert_from(answer, 'UTF8'), ' ') FROM commands")
+    assert path.rpartition("/")[2] not in kept
+
+
 async def test_how_we_write_is_changed_by_whoever_has_the_link(shop: Shop) -> None:
     placed = await shop.place({"sku": "MUG"})
     path = link(placed)
@@ -202,8 +276,8 @@ async def test_a_wrong_pair_and_an_unknown_number_look_alike_and_cannot_be_tried
     for guess in ("a", "b", "c", ""):
         assert (await post(shop, "/find/main", number=placed["number"], proof=guess)).status_code == 422
     for number in (placed["number"], "W-99999"):
-        for _ in range(4):
-            await post(shop, "/find/main", number=number, proof="x")
+        for more in range(4):
+            await post(shop, "/find/main", number=number, proof=f"{number}{more}")
         assert (await post(shop, "/find/main", number=number, proof=CUSTOMER["email"])).status_code == 429
 
 

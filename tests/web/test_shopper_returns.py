@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.shop import Shop
-from tests.web.test_shopper import EVIL, link, page, post
+from tests.web.test_shopper import EVIL, known, link, page, post
 
 
 async def arrived(shop: Shop, *lines: dict[str, Any]) -> dict[str, Any]:
@@ -25,6 +25,7 @@ async def test_goods_are_sent_back_with_a_label_to_print(shop: Shop) -> None:
     placed = await arrived(shop, {"sku": "MUG", "quantity": 3})
     path = link(placed)
     assert "Send something back" in await page(shop, path)
+    await known(shop, path)
     offered = await page(shop, f"{path}/return")
     assert "(of 3)" in offered
     (number,) = re.findall(r'name="number" value="([^"]+)"', offered)
@@ -53,6 +54,7 @@ async def test_goods_are_sent_back_with_a_label_to_print(shop: Shop) -> None:
 async def test_goods_are_handed_in_with_a_code(shop: Shop, handover: str) -> None:
     placed = await arrived(shop, {"sku": "MUG"})
     path = link(placed)
+    await known(shop, path)
     wish = {"number": "R-1", "line-1": 1, "reason-1": "too_big", "handover": handover, "store": "north"}
     assert (await post(shop, f"{path}/return", **wish)).status_code == 303
     (code,) = re.findall(r'src="([^"]+qr\.svg)"', await page(shop, path))
@@ -62,6 +64,7 @@ async def test_goods_are_handed_in_with_a_code(shop: Shop, handover: str) -> Non
 
 async def test_what_cannot_be_returned_is_said_and_refused(shop: Shop) -> None:
     fresh = link(await shop.place({"sku": "MUG"}))
+    await known(shop, fresh)
     assert "It has not arrived yet." in await page(shop, f"{fresh}/return")
     assert "Send something back" not in await page(shop, fresh)
     assert (await post(shop, f"{fresh}/return", **{"line-1": 1, "handover": "label"})).status_code == 409
@@ -69,6 +72,7 @@ async def test_what_cannot_be_returned_is_said_and_refused(shop: Shop) -> None:
         shop, {"sku": "JERSEY", "personalization": {"fields": {"name": "ADA", "number": "1"}}}, {"sku": "MUG"}
     )
     path = link(placed)
+    await known(shop, path)
     assert "It was made for you" in await page(shop, f"{path}/return")
     for wish, status in (
         ({}, 422),
@@ -90,6 +94,8 @@ async def test_what_cannot_be_returned_is_said_and_refused(shop: Shop) -> None:
 async def test_label_and_code_of_another_order_stay_out_of_reach(shop: Shop) -> None:
     placed = await arrived(shop, {"sku": "MUG"})
     mine, other = link(placed), link(await shop.place({"sku": "MUG"}))
+    await known(shop, mine)
+    await known(shop, other)
     await post(shop, f"{mine}/return", **{"number": "R-1", "line-1": 1, "reason-1": "other", "handover": "label"})
     await shop.drain()
     (opened,) = (await shop.get("/v1/returns", order=placed["order_id"]))["items"]
@@ -97,3 +103,23 @@ async def test_label_and_code_of_another_order_stay_out_of_reach(shop: Shop) -> 
         assert (await shop.client.get(f"{mine}/returns/{opened['return_id']}/{name}")).status_code == status
         assert (await shop.client.get(f"{other}/returns/{opened['return_id']}/{name}")).status_code == 404
         assert (await shop.client.get(f"{mine}/returns/ret_1/{name}")).status_code == 404
+
+
+async def test_the_link_alone_neither_asks_for_a_return_nor_shows_where_its_sender_lives(shop: Shop) -> None:
+    placed = await arrived(shop, {"sku": "MUG", "quantity": 2})
+    path = link(placed)
+    wish = {"number": "R-1", "line-1": 1, "reason-1": "other", "handover": "label"}
+    assert (await post(shop, f"{path}/return", **wish)).status_code == 403
+    opened = {"order_id": placed["order_id"], "lines": [{"line_no": 1, "quantity": 1, "reason": "other"}]}
+    opened = await shop.send("POST", "/v1/returns", {**opened, "handover": "label", "outcome": "refund"}, expect=201)
+    await shop.drain()
+    label = f"{path}/returns/{opened['return_id']}/label.pdf"
+    assert (await shop.client.get(label)).status_code == 403
+    for address in (path, f"{path}/return"):
+        text = await page(shop, address)
+        assert "label.pdf" not in text
+        assert "SW1Y" not in text
+        assert "St James" not in text
+    step = await post(shop, f"{path}/known", postcode="SW1Y 4JH", next="return")
+    assert step.headers["location"] == f"{path}/return"
+    assert (await shop.client.get(label)).status_code == 200

@@ -16,6 +16,7 @@ from litestar import Request, Response, get
 from litestar.datastructures import Cookie
 
 from doorstep.kit.errors import NotFound
+from doorstep.kit.limits import LINES_PER_ORDER
 from doorstep.kit.templates import environment
 from doorstep.web.api.body import Malformed
 from doorstep.web.api.problems import noted
@@ -35,7 +36,8 @@ HEADERS = {
     "cache-control": "no-store",
 }
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_FORM_BYTES, _FORM_FIELDS = 20_000, 500
+_FORM_FIELDS = 3 * LINES_PER_ORDER  # units and a reason for each line, and a few more
+_FORM_BYTES = 100 * _FORM_FIELDS
 _YEAR_S = 31_536_000
 
 
@@ -75,7 +77,9 @@ def see(address: str, *, cookies: tuple[Cookie, ...] = ()) -> Response[bytes]:
 
 
 async def form(request: Request[Any, Any, Any]) -> Mapping[str, str]:
-    """The fields of a form, the last of each name. Raises Malformed."""
+    """The fields of a form, the last of each name. Raises Malformed, also for what another site sends."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Malformed("This form was sent by another site.")
     body = await request.body()
     if len(body) > _FORM_BYTES:
         raise Malformed("The form is too large.")

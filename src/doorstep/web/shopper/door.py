@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -59,24 +61,31 @@ async def guest(request: Request[Any, Any, Any], token: str) -> Guest:
 async def look_up(tx: Tx, number: str, proof: str) -> UUID | None:
     """The order with this number, for who knows its e-mail address or postcode; None when they do not, or it is not.
 
-    Raises TooMany after a few wrong answers for one number: nobody can try all postcodes.
+    Raises TooMany after a few wrong answers for one number, or with one proof: nobody can try all postcodes on one
+    number, nor one postcode on all numbers.
     """
-    door = f"number:{hashlib.sha256(number.encode()).hexdigest()[:24]}"
-    await _not_too_many(tx, door)
+    doors = [f"number:{_digest(number)}", f"proof:{_digest(_plain(proof))}"]
+    await _not_too_many(tx, doors)
     order_id: UUID | None = await tx.fetchval(SQL.find, number, _plain(proof))
     if order_id is None:
-        await tx.execute(SQL.answered_wrong, door)
+        await tx.execute(SQL.answered_wrong, doors)
     return order_id
 
 
-async def knows_postcode(tx: Tx, order_id: UUID, answer: str) -> bool:
-    """Whether this is the order's delivery postcode. Raises TooMany after a few wrong answers."""
-    door = f"order:{order_id.hex}"
-    await _not_too_many(tx, door)
-    right = _plain((await orders.addresses(tx, [order_id]))[order_id].postcode)
-    if right and hmac.compare_digest(_plain(answer).encode(), right.encode()):
+async def knows_order(tx: Tx, order_id: UUID, answer: str) -> bool:
+    """Whether this is the order's delivery postcode. Where there is none, or it is in doubt, the customer's e-mail
+    address or phone number is as good. Raises TooMany after a few wrong answers.
+    """
+    doors = [f"order:{order_id.hex}"]
+    await _not_too_many(tx, doors)
+    address = (await orders.addresses(tx, [order_id]))[order_id]
+    right = [_plain(address.postcode)]
+    if not right[0] or await tx.fetchval(SQL.address_in_doubt, order_id):
+        contact = (await orders.contacts(tx, [order_id]))[order_id]
+        right += [_plain(contact.email or ""), _plain(contact.phone or "")]
+    if any(one and hmac.compare_digest(_plain(answer).encode(), one.encode()) for one in right):
         return True
-    await tx.execute(SQL.answered_wrong, door)
+    await tx.execute(SQL.answered_wrong, doors)
     return False
 
 
@@ -95,8 +104,9 @@ def known_cookie(guest: Guest) -> Cookie:
     )
 
 
-async def _not_too_many(tx: Tx, door: str) -> None:
-    if await tx.fetchval(SQL.wrong_answers, door, FORGOTTEN_AFTER) >= WRONG_ANSWERS:
+async def _not_too_many(tx: Tx, doors: Sequence[str]) -> None:
+    await tx.execute(SQL.queue_at, doors)
+    if await tx.fetchval(SQL.wrong_answers, doors, FORGOTTEN_AFTER) >= WRONG_ANSWERS:
         raise TooMany("Too many wrong answers. Try again in a quarter of an hour.")
 
 
@@ -112,5 +122,10 @@ def _mac(secret: str, token: str, until: int) -> str:
     return hmac.new(secret.encode(), f"step-up\0{token}\0{until}".encode(), hashlib.sha256).hexdigest()
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
 def _plain(text: str) -> str:
-    return text.replace(" ", "").lower()
+    """Letters and digits, without case: nobody should fail for a space or a hyphen."""
+    return re.sub(r"\W", "", text).lower()

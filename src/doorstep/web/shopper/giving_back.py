@@ -13,7 +13,7 @@ from doorstep import inventory, returns, shipping
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
 from doorstep.inventory import Location
-from doorstep.kit.errors import Conflict, Invalid, NotFound
+from doorstep.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from doorstep.kit.ids import new_id, parse
 from doorstep.returns import Handover, Reason, WishLine
 from doorstep.web.pages import HEADERS, form, page, see
@@ -34,6 +34,8 @@ async def show_return(request: Asked, token: Token) -> Response[bytes]:
 async def ask_return(request: Asked, token: Token) -> Response[bytes]:
     """Open the return; the number in the form makes it once, however often the button is pressed."""
     guest, fields = await door.guest(request, token), await form(request)
+    if not guest.known:
+        return await _show(guest, status=403)
     wanted = _wishes(fields)
     if not wanted:
         return await _show(guest, fields=fields, fault="nothing", status=422)
@@ -87,7 +89,11 @@ async def show_code(request: Asked, token: Token, return_id: ReturnId) -> Respon
 
 
 async def _mine(tx: Tx, guest: door.Guest, return_id: str) -> returns.Return:
-    """A return of the guest's own order. Raises NotFound for any other."""
+    """A return of the guest's own order. Raises NotFound for any other, and Forbidden without the step-up: a label says
+    where its sender lives.
+    """
+    if not guest.known:
+        raise Forbidden("Give the postcode first.")
     key: UUID = parse("ret", return_id)
     mine = {one.return_id: one for one in (await returns.of_orders(tx, [guest.order_id]))[guest.order_id]}
     if key not in mine:

@@ -27,6 +27,7 @@ from doorstep.web.shopper import door, giving_back, view
 from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
 from doorstep.web.shopper.wishes import lines_of, preferences_of
 
+_REASON = "changed mind"
 _MOST_ITEMS = 50  # of a long order the page shows so many at first, to stay light on a phone
 
 
@@ -46,15 +47,24 @@ async def show_version(request: Asked, token: Token) -> Response[bytes]:
     return Response(str(version).encode(), media_type="text/plain", headers={"cache-control": "no-store"})
 
 
+@get(
+    ["/o/{token:str}/known", "/o/{token:str}/preferences", "/o/{token:str}/address", "/o/{token:str}/cancel"], **PUBLIC
+)
+async def show_instead(request: Asked, token: Token) -> Response[bytes]:
+    """Where a form was sent to there is nothing to see: back to the order."""
+    return see((await door.guest(request, token)).path)
+
+
 @post("/o/{token:str}/known", status_code=200, **PUBLIC)
 async def step_up(request: Asked, token: Token) -> Response[bytes]:
-    """The postcode, before anything that hurts may be changed."""
+    """The postcode, before anything that hurts may be done. Asked for on the return page, it leads on there."""
     guest, fields = await door.guest(request, token), await form(request)
     async with guest.brand.transaction() as tx:
-        known = await door.knows_postcode(tx, guest.order_id, fields.get("postcode", ""))
+        known = await door.knows_order(tx, guest.order_id, fields.get("postcode", "")[:254])
     if not known:
-        return await _show(guest, faults={"postcode": "wrong"}, opened="known", status=422)
-    return see(f"{guest.path}?said=known#change", cookies=(door.known_cookie(guest),))
+        return await _show(guest, faults={"known": "wrong"}, opened="known", status=422)
+    on = f"{guest.path}/return" if fields.get("next") == "return" else f"{guest.path}?said=known#change"
+    return see(on, cookies=(door.known_cookie(guest),))
 
 
 @post("/o/{token:str}/preferences", status_code=200, **PUBLIC)
@@ -64,7 +74,9 @@ async def set_preferences(request: Asked, token: Token) -> Response[bytes]:
 
     async def act(tx: Tx) -> None:
         before = await updates.preferences(tx, guest.order_id)
-        await updates.put_preferences(tx, order_id=guest.order_id, preferences=preferences_of(fields, before))
+        head = await tx.fetchrow(door.SQL.head, guest.order_id)
+        wish = preferences_of(fields, before, timezone=head["timezone"] if head else "UTC")
+        await updates.put_preferences(tx, order_id=guest.order_id, preferences=wish)
 
     try:
         await guest.brand.run(act)
@@ -78,7 +90,7 @@ async def move(request: Asked, token: Token) -> Response[bytes]:
     """Send it elsewhere; needs the step-up."""
     guest, fields = await door.guest(request, token), await form(request)
     if not guest.known:
-        return await _show(guest, faults={"postcode": "needed"}, opened="known", status=403)
+        return await _show(guest, faults={"known": "needed"}, opened="known", status=403)
 
     async def act(tx: Tx) -> None:
         before = (await orders.addresses(tx, [guest.order_id]))[guest.order_id]
@@ -103,7 +115,7 @@ async def cancel(request: Asked, token: Token) -> Response[bytes]:
     """Cancel units; first shown what that means, then done when it is confirmed. Needs the step-up."""
     guest, fields = await door.guest(request, token), await form(request)
     if not guest.known:
-        return await _show(guest, faults={"postcode": "needed"}, opened="known", status=403)
+        return await _show(guest, faults={"known": "needed"}, opened="known", status=403)
     wanted = lines_of(fields)
     if not wanted:
         return await _show(guest, faults={"cancel": "nothing"}, status=422)
@@ -131,7 +143,7 @@ async def find_order(brand_name: Annotated[str, Parameter(max_length=40)], reque
     async with brand.transaction() as tx:
         order_id: UUID | None = await door.look_up(tx, number, fields.get("proof", "")[:254])
     if order_id is None:
-        return await _find_page(brand_name, request, number=number, status=422)
+        return await _find_page(brand_name, request, number=number, tried=True, status=422)
     return see(f"/o/{make_token(state.settings.secret, brand_name, order_id)}")
 
 
@@ -167,20 +179,21 @@ async def _show(
 async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Response[bytes]:
     """What a cancel would do, found out by doing it and taking it back."""
 
-    class Enough(Exception):
-        pass
+    class Seen(Exception):  # no error: it takes the transaction back
+        def __init__(self, event: Any) -> None:
+            self.event = event
 
-    found: list[Any] = []
+    async def act(tx: Tx) -> None:
+        now = await clock_now(tx)
+        raise Seen(
+            await orders.cancel(tx, order_id=guest.order_id, wanted=wanted, reason=_REASON, actor=ACTOR, now=now)
+        )
+
+    event = None
     try:
-        async with guest.brand.transaction() as tx:
-            now = await clock_now(tx)
-            event = await orders.cancel(
-                tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=ACTOR, now=now
-            )
-            found.append(event)
-            raise Enough
-    except Enough:
-        event = found[0]
+        await guest.brand.run(act)
+    except Seen as seen:
+        event = seen.event
     async with guest.brand.snapshot() as tx:
         facts = view.describe(await view.read(tx, guest.order_id))
     return page(
@@ -188,7 +201,6 @@ async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Resp
         language=facts["words"].language,
         guest=guest,
         event=event,
-        titles={item["line_no"]: item["title"] for item in facts["cancelable"]},
         wanted=wanted,
         key=new_id().hex,
         **facts,
@@ -197,23 +209,32 @@ async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Resp
 
 async def _cancel(guest: door.Guest, wanted: list[orders.LineQuantity], key: str) -> None:
     """Once for each confirmation, however often its button is pressed."""
-    command = Command(brand=guest.brand, key=f"page:{key[:100]}", route=f"POST {guest.path}/cancel", actor=ACTOR)
+    command = Command(brand=guest.brand, key=f"page:{key[:100]}", route="POST /o/cancel", actor=ACTOR)
 
     async def act(tx: Tx, now: Any) -> Any:
-        event = await orders.cancel(
-            tx, order_id=guest.order_id, wanted=wanted, reason="changed mind", actor=ACTOR, now=now
-        )
+        event = await orders.cancel(tx, order_id=guest.order_id, wanted=wanted, reason=_REASON, actor=ACTOR, now=now)
         return {"done": event is not None}
 
-    await command.run([[line.line_no, line.quantity] for line in wanted], act)
+    # The order, not its link: what is kept here must open nothing.
+    await command.run([guest.order_id.hex, [[line.line_no, line.quantity] for line in wanted]], act)
 
 
-async def _find_page(brand_name: str, request: Asked, *, number: str = "", status: int = 200) -> Response[bytes]:
+async def _find_page(
+    brand_name: str, request: Asked, *, number: str = "", tried: bool = False, status: int = 200
+) -> Response[bytes]:
     brand = await app_state().database.brand(brand_name)
     async with brand.reading() as tx:
         shop = await tx.fetchval(door.SQL.shop)
     language = language_of(request.headers.get("accept-language", "en"))
-    return page("shopper/find.html", language=language, status=status, shop=shop, brand_name=brand_name, number=number)
+    return page(
+        "shopper/find.html",
+        language=language,
+        status=status,
+        shop=shop,
+        brand_name=brand_name,
+        number=number,
+        tried=tried,
+    )
 
 
 def _by_field(faults: tuple[Fault, ...]) -> dict[str, str]:
@@ -223,6 +244,7 @@ def _by_field(faults: tuple[Fault, ...]) -> dict[str, str]:
 HANDLERS = (
     show_order,
     show_version,
+    show_instead,
     step_up,
     set_preferences,
     move,

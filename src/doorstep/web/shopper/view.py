@@ -125,12 +125,13 @@ def describe(known: Known) -> dict[str, Any]:
         "promised": promised,
         "partly": partly,
         "changed": _changed(known),
-        "late": any(one.version > 1 for one in known.promises) and state in ("placed", "preparing", "waiting", "sent"),
+        "late": state not in ("canceled", "gone", "delivered", "asked"),
         "asked": sorted(ASKED.intersection(head["holds"])),
         "parcels": [_parcel(known, one, place) for place, one in enumerate(_sent(known), start=1)],
         "waiting": [item for item in (_rest(known, line) for line in known.lines) if item],
         "items": [_item(known, line) for line in known.lines],
-        "story": [_told(known, one) for one in reversed(known.moments) if _is_told(one)],
+        "story": _story(known),
+        "titles": known.titles,
         "sums": _sums(known),
         "returned": [_returned(known, one) for one in known.returned],
         "can_return": any(line.delivered for line in known.lines),
@@ -144,20 +145,22 @@ def state_of(known: Known) -> str:
     """Where the whole order is, in one word; the template has a sentence for each."""
     head = known.head
     if head["status"] == "canceled":
-        return "canceled"
+        return "gone" if any(one.paid_back for one in known.shipments) else "canceled"
     if ASKED.intersection(head["holds"]):
         return "asked"
-    if head["fulfillment_status"] in ("returned", "partially_returned", "delivered"):
+    if not any(_to_come(line) for line in known.lines):
         return "delivered"
     road = {one.status for one in known.shipments if one.handed_over_at is not None and not one.ended}
     if "out_for_delivery" in road:
         return "today"
     if "available_for_pickup" in road:
         return "pickup"
-    if head["fulfillment_status"] in ("shipped", "partially_shipped", "partially_delivered"):
+    if road:
         return "sent" if head["fulfillment_status"] == "shipped" else "partly_sent"
+    if any(line.delivered or line.return_requested or line.returned for line in known.lines):
+        return "partly_there"
     if head["awaiting_payment"]:
-        return "payment"
+        return "declined" if known.balance and known.balance.declines else "payment"
     if head["fulfillment_status"] == "backordered":
         return "waiting"
     return "preparing" if head["fulfillment_status"] == "in_progress" else "placed"
@@ -165,12 +168,15 @@ def state_of(known: Known) -> str:
 
 def promise_of(known: Known) -> tuple[datetime | None, datetime | None]:
     """The day by which all that is still to come is promised; when no one knows it for all, the day for the rest."""
-    to_come = {
-        line.line_no for line in known.lines if line.ordered - line.canceled - line.delivered - line.returned > 0
-    }
+    to_come = {line.line_no for line in known.lines if _to_come(line)}
     dates = [one.promised_by for one in known.promises if one.line_no in to_come]
     last = max((date for date in dates if date), default=None)
     return (None, last) if None in dates else (last, None)
+
+
+def _to_come(line: orders.LineRow) -> int:
+    """Units the customer still waits for."""
+    return line.ordered - line.canceled - line.delivered - line.return_requested - line.returned
 
 
 def can_move(known: Known) -> bool:
@@ -180,7 +186,9 @@ def can_move(known: Known) -> bool:
 
 
 def _stations(state: str, known: Known) -> list[tuple[str, str]]:
-    at = {"preparing": 1, "partly_sent": 2, "sent": 2, "today": 2, "pickup": 2, "delivered": 3}.get(state, 0)
+    at = {"preparing": 1, "partly_sent": 2, "partly_there": 2, "sent": 2, "today": 2, "pickup": 2, "delivered": 3}.get(
+        state, 0
+    )
     if state in ("waiting", "asked") and any(line.activated or line.picked or line.packed for line in known.lines):
         at = 1
     over = state == "delivered"
@@ -190,14 +198,16 @@ def _stations(state: str, known: Known) -> list[tuple[str, str]]:
 
 
 def _changed(known: Known) -> list[dict[str, Any]]:
-    """Each new date, once, however many lines it concerns: the old one, the new one, and why."""
+    """Each new date of what is still to come, once however many lines it concerns: the old, the new, and why."""
+    to_come = {line.line_no for line in known.lines if _to_come(line)}
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     before: dict[int, delivery.Promise] = {}
     for one in known.history:
         old = before.get(one.line_no)
         before[one.line_no] = one
-        if old is not None and old.promised_by != one.promised_by:
+        if one.line_no in to_come and old is not None and old.promised_by != one.promised_by:
             key = (old.promised_by, one.promised_by, one.cause)
+            found.pop(key, None)  # the last one stands last
             found[key] = {"was": old.promised_by, "now": one.promised_by, "cause": one.cause, "at": one.made_at}
     return list(found.values())
 
@@ -251,12 +261,19 @@ def _is_told(one: Moment) -> bool:
     return one.kind in _TOLD
 
 
-def _told(known: Known, one: Moment) -> dict[str, Any]:
-    lines = one.data.get("lines") or []
-    goods = [(line["quantity"], known.titles.get(line["line_no"], "")) for line in lines if isinstance(line, dict)]
+def _story(known: Known) -> list[dict[str, Any]]:
+    """What happened, newest first; with the number of the parcel, where there are several."""
     places = {parcel.shipment_id.hex: place for place, parcel in enumerate(_sent(known), start=1)}
-    parcel = places.get(str(one.data.get("shipment_id", "")).replace("-", "")) if len(places) > 1 else None
-    return {"kind": one.kind, "at": one.at, "data": one.data, "goods": goods, "parcel": parcel}
+    story = []
+    for one in reversed(known.moments):
+        if _is_told(one):
+            lines = one.data.get("lines") or []
+            goods = [
+                (line["quantity"], known.titles.get(line["line_no"], "")) for line in lines if isinstance(line, dict)
+            ]
+            parcel = places.get(str(one.data.get("shipment_id", "")).replace("-", "")) if len(places) > 1 else None
+            story.append({"kind": one.kind, "at": one.at, "data": one.data, "goods": goods, "parcel": parcel})
+    return story
 
 
 def _returned(known: Known, one: returns.Return) -> dict[str, Any]:
@@ -278,9 +295,7 @@ def _returned(known: Known, one: returns.Return) -> dict[str, Any]:
 
 def _sums(known: Known) -> dict[str, int]:
     head, balance = known.head, known.balance
-    goods = head["total_minor"] - head["shipping_minor"]
     return {
-        "goods": goods,
         "shipping": head["shipping_minor"],
         "total": head["total_minor"],
         "less": head["total_minor"] - balance.due_minor if balance else 0,

@@ -23,8 +23,11 @@ def lines_of(fields: Mapping[str, str]) -> list[LineQuantity]:
     return sorted(wanted, key=lambda line: line.line_no)
 
 
-def preferences_of(fields: Mapping[str, str], before: Preferences) -> Preferences:
-    """Preferences as chosen; what the form does not show stays as it was. Raises Invalid."""
+def preferences_of(fields: Mapping[str, str], before: Preferences, *, timezone: str) -> Preferences:
+    """Preferences as chosen; what the form does not show stays as it was. Raises Invalid.
+
+    Quiet hours are on the shop's clock, `timezone`, unless the customer has one of their own.
+    """
     channel = fields.get("channel", "")
     if channel not in CHANNELS:
         raise Invalid([Fault("/channel", "Choose one of the ways.")])
@@ -34,6 +37,7 @@ def preferences_of(fields: Mapping[str, str], before: Preferences) -> Preference
         only_if_late=fields.get("only_if_late") == "yes",
         quiet_from=_time(fields, "quiet_from"),
         quiet_until=_time(fields, "quiet_until"),
+        timezone=timezone if before.timezone == "UTC" else before.timezone,
     )
 
 

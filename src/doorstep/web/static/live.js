@@ -1,21 +1,31 @@
 // Keeps an open page true: asks now and then whether something happened, and puts the new page in the place of the old.
-// Without it the page works the same and shows what was true when it was loaded.
+// Nothing that somebody is typing, reading or has opened is taken away. Without it the page works the same.
 (() => {
   const main = document.querySelector("main[data-version]");
   if (!main) return;
   let version = main.dataset.version, wait = 5000;
-  const busy = () => document.querySelector("details[open], dialog[open]") || /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
+  const say = () => main.querySelectorAll("[data-when-live]").forEach((one) => { one.hidden = false; });
+  const typed = (one) => one.type === "checkbox" || one.type === "radio" ? one.checked !== one.defaultChecked : one.value !== one.defaultValue;
+  const busy = () => main.contains(document.activeElement) || [...main.querySelectorAll("input:not([type=hidden])")].some(typed);
+  const show = (fresh, title) => {
+    const open = [...main.querySelectorAll("details")].map((one) => one.open), note = main.querySelector("[role=status]");
+    main.replaceChildren(...fresh.childNodes);
+    main.querySelectorAll("details").forEach((one, at) => { one.open ||= Boolean(open[at]); });
+    if (note && !main.querySelector("[role=status]")) main.prepend(note);
+    document.title = title;
+    say();
+  };
   const look = async () => {
     try {
-      if (!document.hidden) {
-        const now = await (await fetch(main.dataset.live, { cache: "no-store" })).text();
-        if (now && now !== version && now.length < 40 && !busy()) {
-          const page = new DOMParser().parseFromString(await (await fetch(location.pathname)).text(), "text/html");
+      if (!document.hidden && !busy()) {
+        const answer = await fetch(`${main.dataset.page}/version`, { cache: "no-store" });
+        const now = answer.ok ? await answer.text() : version;
+        if (now !== version) {
+          const page = new DOMParser().parseFromString(await (await fetch(main.dataset.page)).text(), "text/html");
           const fresh = page.querySelector("main[data-version]");
-          if (fresh) {
-            main.replaceChildren(...fresh.childNodes);
+          if (fresh && !busy()) {
             version = fresh.dataset.version;
-            document.title = page.title;
+            show(fresh, page.title);
           }
         }
       }
@@ -23,5 +33,6 @@
     } catch { wait = Math.min(wait * 2, 60000); }
     setTimeout(look, wait);
   };
+  say();
   setTimeout(look, wait);
 })();
