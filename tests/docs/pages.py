@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
-_CALL = re.compile(r"\b(GET|POST|PUT|DELETE)\s+(/(?:v1|healthz|readyz|openapi)[\w./{}…-]*)")
+_CALL = re.compile(r"\b(GET|POST|PUT|DELETE)\s+(/(?:v1|healthz|readyz|metrics|openapi)[\w./{}…-]*)")
 
 
 class Page(msgspec.Struct, frozen=True):

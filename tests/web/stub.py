@@ -15,6 +15,7 @@ from doorstep.db import Brand, Tx
 from doorstep.journal import Command
 from doorstep.journal.commands import Answer
 from doorstep.kit.errors import Conflict, Fault, Invalid
+from doorstep.web.api.metrics import HANDLERS as METRICS
 from doorstep.web.api.operations import HANDLERS as OPERATIONS
 
 
@@ -112,4 +113,4 @@ async def webhook(brand: Brand, carrier: str, body: bytes) -> dict[str, Any]:
     return {"brand": brand.name, "carrier": carrier, "bytes": len(body)}
 
 
-HANDLERS = (act, look, read_by_post, gathered, broken, webhook, *OPERATIONS)
+HANDLERS = (act, look, read_by_post, gathered, broken, webhook, *OPERATIONS, *METRICS)

@@ -79,6 +79,9 @@ SELECT count(*) FILTER (WHERE due_at <= $1) AS due, count(*) AS waiting, min(due
     count(*) FILTER (WHERE due_at <= $1 AND retry_at > clock_timestamp()) AS backing_off
 FROM jobs WHERE state = 'waiting'
 
+-- name: poisoned
+SELECT count(*) FROM jobs WHERE state = 'poisoned'
+
 -- name: open_exception
 INSERT INTO exceptions (exception_id, kind, subject, order_id, priority, owner, next_action, due_at, detail, opened_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)

@@ -18,6 +18,8 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_due ON jobs (kind, lane, due_at) WHERE state = 'waiting';
 CREATE INDEX jobs_prune ON jobs (done_at) WHERE state = 'done';
+-- Those given up: few, and counted often.
+CREATE INDEX jobs_poisoned ON jobs (kind) WHERE state = 'poisoned';
 
 -- A failed step is a work item a person can see, retry or resolve.
 CREATE TABLE exceptions (

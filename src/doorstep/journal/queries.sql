@@ -33,9 +33,10 @@ WITH next AS (
     UPDATE events e SET position = $1 + next.step FROM next WHERE e.ord = next.ord AND e.position IS NULL
     RETURNING e.kind, e.lane, e.partition, e.position
 ), headed AS (
-    INSERT INTO heads (kind, lane, partition, position)
-    SELECT kind, lane, partition, max(position) FROM given GROUP BY kind, lane, partition
-    ON CONFLICT (kind, lane, partition) DO UPDATE SET position = excluded.position
+    INSERT INTO heads (kind, lane, partition, position, events)
+    SELECT kind, lane, partition, max(position), count(*) FROM given GROUP BY kind, lane, partition
+    ON CONFLICT (kind, lane, partition)
+    DO UPDATE SET position = excluded.position, events = heads.events + excluded.events
 )
 SELECT count(*) FROM given
 

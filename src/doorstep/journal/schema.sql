@@ -30,12 +30,14 @@ CREATE TABLE relay (
 );
 INSERT INTO relay DEFAULT VALUES;
 
--- The newest position per kind: tells which reactions have something to do without reading events.
+-- The newest position per kind: tells which reactions have something to do without reading events; and how many events
+-- of the kind have a position, so that nobody needs to count them.
 CREATE TABLE heads (
     kind text NOT NULL,
     lane smallint NOT NULL,
     partition smallint NOT NULL,
     position bigint NOT NULL,
+    events bigint NOT NULL CHECK (events > 0),
     PRIMARY KEY (kind, lane, partition)
 );
 

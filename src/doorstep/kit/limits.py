@@ -38,4 +38,6 @@ LATE_WARNING = timedelta(hours=6)  # tell this long before the promise breaks, a
 RETURN_REQUEST_LIFE = timedelta(days=21)
 REFUND_WITHIN = timedelta(days=14)
 PARCEL_WEIGHT_G = 30_000  # heavier goods travel in several parcels; most carriers' limit for one
+METRICS_LOOK_BACK, METRICS_PARCELS = timedelta(days=30), 1_000  # judged at each scrape: ten milliseconds, for ever
+METRICS_WITHIN_S = 8.0  # Prometheus asks for 10 s at most
 TRACKING_SILENCE = timedelta(hours=48)  # handed over, and nothing heard for so long: someone must ask

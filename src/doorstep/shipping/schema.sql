@@ -38,6 +38,8 @@ CREATE INDEX shipments_order ON shipments (order_id);
 CREATE INDEX shipments_waiting ON shipments (shipment_id) WHERE handed_over_at IS NULL;
 -- Parcels on the road.
 CREATE INDEX shipments_on_the_road ON shipments (promised_by) WHERE handed_over_at IS NOT NULL AND delivered_at IS NULL;
+-- The newest parcels at the door: were they there in time?
+CREATE INDEX shipments_delivered ON shipments (delivered_at) WHERE delivered_at IS NOT NULL;
 
 CREATE TABLE packages (
     package_id uuid PRIMARY KEY,

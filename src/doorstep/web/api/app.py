@@ -21,6 +21,7 @@ from doorstep.web.api.answers import Reply
 from doorstep.web.api.body import Malformed, StrictBody
 from doorstep.web.api.handlers import gather
 from doorstep.web.api.keys import Keys
+from doorstep.web.api.metrics import Metrics
 from doorstep.web.api.problems import render, respond
 
 log = structlog.get_logger()
@@ -102,6 +103,7 @@ def create_app(
         settings=settings,
         database=own,
         api_keys=Keys(own),
+        metrics=Metrics(own),
         ports=dict(ports or {}),
         reactions=tuple(reactions),
         intakes=intakes,

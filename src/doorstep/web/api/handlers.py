@@ -17,7 +17,7 @@ from doorstep.routing import api as routing
 from doorstep.shipping import api as shipping
 from doorstep.updates import api as updates
 from doorstep.web import pages
-from doorstep.web.api import operations
+from doorstep.web.api import metrics, operations
 from doorstep.web.shopper import handlers as shopper
 
 # In the order of the journey.
@@ -34,6 +34,7 @@ MOUNTED = (
     returns,
     insights,
     operations,
+    metrics,
     pages,
     shopper,
 )

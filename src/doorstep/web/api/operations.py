@@ -160,13 +160,17 @@ async def read_backlog(brand: Brand) -> Backlog:
 
 async def backlog(brand: Brand, reactions: Sequence[Reaction]) -> Backlog:
     """What waits in a brand, at one moment: work moves between events and jobs, and must not be missed on its way."""
-    pairs = [(reaction.name, kind) for reaction in reactions for kind in reaction.kinds]
     async with brand.snapshot() as tx:
-        now = await clock_now(tx)
-        journal = await tx.fetchrow(JOURNAL.backlog, [name for name, _ in pairs], [kind for _, kind in pairs])
-        work = await tx.fetchrow(JOBS.backlog, now)
-        oldest = await tx.fetchval(SQL.oldest_unplaced)
-        exceptions = await tx.fetchval(SQL.open_exceptions_count)
+        return await backlog_at(tx, reactions, now=await clock_now(tx))
+
+
+async def backlog_at(tx: Tx, reactions: Sequence[Reaction], *, now: datetime) -> Backlog:
+    """What waits, as a snapshot's transaction sees it."""
+    pairs = [(reaction.name, kind) for reaction in reactions for kind in reaction.kinds]
+    journal = await tx.fetchrow(JOURNAL.backlog, [name for name, _ in pairs], [kind for _, kind in pairs])
+    work = await tx.fetchrow(JOBS.backlog, now)
+    oldest = await tx.fetchval(SQL.oldest_unplaced)
+    exceptions = await tx.fetchval(SQL.open_exceptions_count)
     assert journal is not None
     assert work is not None
     return Backlog(

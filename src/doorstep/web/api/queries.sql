@@ -24,3 +24,29 @@ SELECT extract(epoch FROM clock_timestamp() - min(recorded_at))::double precisio
 
 -- name: open_exceptions_count
 SELECT count(*) FROM exceptions WHERE resolved_at IS NULL
+
+-- name: open_exceptions_by_kind
+SELECT kind, count(*) AS open FROM exceptions WHERE resolved_at IS NULL GROUP BY kind ORDER BY kind
+
+-- name: orders_placed
+-- Counted by the relay as it gives positions; what has none yet is counted here. The orders themselves are not looked at.
+SELECT (SELECT coalesce(sum(h.events), 0)::bigint FROM heads h WHERE h.kind = $1)
+    + (SELECT count(*) FROM events e WHERE e.position IS NULL AND e.kind = $1)
+
+-- name: first_dates_kept
+-- Whether the newest parcels at the door came by the date their customer was told first: $2 of them at most, delivered
+-- after $1. A parcel whose goods had no date at first is neither in time nor late. Each date is looked up once.
+WITH recent AS MATERIALIZED (
+    SELECT shipment_id, order_id, delivered_at FROM shipments
+    WHERE delivered_at > $1 ORDER BY delivered_at DESC LIMIT $2
+), dated AS MATERIALIZED (
+    SELECT r.delivered_at, (
+        SELECT max(p.promised_by) FROM package_lines l
+        JOIN promises p ON p.order_id = r.order_id AND p.line_no = l.line_no AND p.version = 1
+        WHERE l.shipment_id = r.shipment_id) AS first_date
+    FROM recent r
+)
+SELECT count(*) FILTER (WHERE delivered_at <= first_date) AS in_time,
+    count(*) FILTER (WHERE delivered_at > first_date) AS late,
+    count(*) FILTER (WHERE first_date IS NULL) AS undated
+FROM dated

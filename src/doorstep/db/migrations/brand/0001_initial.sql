@@ -63,12 +63,14 @@ CREATE TABLE relay (
 );
 INSERT INTO relay DEFAULT VALUES;
 
--- The newest position per kind: tells which reactions have something to do without reading events.
+-- The newest position per kind: tells which reactions have something to do without reading events; and how many events
+-- of the kind have a position, so that nobody needs to count them.
 CREATE TABLE heads (
     kind text NOT NULL,
     lane smallint NOT NULL,
     partition smallint NOT NULL,
     position bigint NOT NULL,
+    events bigint NOT NULL CHECK (events > 0),
     PRIMARY KEY (kind, lane, partition)
 );
 
@@ -112,6 +114,8 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_due ON jobs (kind, lane, due_at) WHERE state = 'waiting';
 CREATE INDEX jobs_prune ON jobs (done_at) WHERE state = 'done';
+-- Those given up: few, and counted often.
+CREATE INDEX jobs_poisoned ON jobs (kind) WHERE state = 'poisoned';
 
 -- A failed step is a work item a person can see, retry or resolve.
 CREATE TABLE exceptions (
@@ -605,6 +609,8 @@ CREATE INDEX shipments_order ON shipments (order_id);
 CREATE INDEX shipments_waiting ON shipments (shipment_id) WHERE handed_over_at IS NULL;
 -- Parcels on the road.
 CREATE INDEX shipments_on_the_road ON shipments (promised_by) WHERE handed_over_at IS NOT NULL AND delivered_at IS NULL;
+-- The newest parcels at the door: were they there in time?
+CREATE INDEX shipments_delivered ON shipments (delivered_at) WHERE delivered_at IS NOT NULL;
 
 CREATE TABLE packages (
     package_id uuid PRIMARY KEY,

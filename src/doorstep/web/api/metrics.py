@@ -1,0 +1,128 @@
+"""Metrics for Prometheus, read from the database when they are asked for: every server process answers alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from litestar import Response, get
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from doorstep.db import Brand, Database, statements
+from doorstep.db.pool import clock_now
+from doorstep.jobs.model import SQL as JOBS
+from doorstep.journal import Reaction
+from doorstep.kit.limits import METRICS_LOOK_BACK, METRICS_PARCELS, METRICS_WITHIN_S
+from doorstep.orders.model import Placed
+from doorstep.web.api.context import app_state
+from doorstep.web.api.operations import Backlog, backlog_at
+
+SQL = statements(__package__)
+
+_TEXT = "text/plain; version=0.0.4"  # the framework adds the charset
+
+# Field of the backlog → the metric's name and what it says.
+_WAITING = {
+    "events_unplaced": ("events_unplaced", "Events committed that the relay has given no position yet."),
+    "oldest_unplaced_s": ("events_unplaced_oldest_seconds", "How long the oldest of them waits, by the wall clock."),
+    "reactions_due": ("reactions_behind", "Cursors of reactions that have an event to digest."),
+    "parked_events": ("events_parked", "Events that a reaction could not digest: their orders wait for a person."),
+    "jobs_waiting": ("jobs_waiting", "Jobs not done yet, those for later included."),
+    "jobs_due": ("jobs_due", "Jobs whose time has come."),
+    "jobs_backing_off": ("jobs_backing_off", "Jobs that failed, are due, and pause before the next try."),
+}
+_PROMISE = (
+    f"The newest parcels at the door, {METRICS_PARCELS} at most, of the last {METRICS_LOOK_BACK.days} days of the "
+    "brand's clock, against the date their customer was told first; undated: there was none."
+)
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one brand answers to one scrape. `exceptions` by kind, `parcels` by how their first date was kept."""
+
+    placed: int
+    backlog: Backlog
+    poisoned: int
+    exceptions: Mapping[str, int]
+    parcels: Mapping[str, int]
+
+
+class Metrics:
+    """Answers scrapes one after the other: however many ask, one connection is taken from those who serve orders."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, reactions: Sequence[Reaction]) -> bytes:
+        """All brands in the text format 0.0.4. Raises TimeoutError when the database takes too long."""
+        async with asyncio.timeout(METRICS_WITHIN_S), self._turn:
+            found = {
+                name: await count(await self._database.brand(name), reactions) for name in await self._database.brands()
+            }
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Gathered(found))
+        return generate_latest(registry)
+
+
+async def count(brand: Brand, reactions: Sequence[Reaction]) -> Counts:
+    """Count everything of a brand at one moment. What is read is bounded by what is open, not by what was ever done."""
+    async with brand.snapshot() as tx:
+        now = await clock_now(tx)
+        exceptions = await tx.fetch(SQL.open_exceptions_by_kind)
+        parcels = await tx.fetchrow(SQL.first_dates_kept, now - METRICS_LOOK_BACK, METRICS_PARCELS)
+        assert parcels is not None
+        return Counts(
+            placed=await tx.fetchval(SQL.orders_placed, Placed.KIND),
+            backlog=await backlog_at(tx, reactions, now=now),
+            poisoned=await tx.fetchval(JOBS.poisoned),
+            exceptions={row["kind"]: row["open"] for row in exceptions},
+            parcels=dict(parcels),
+        )
+
+
+class _Gathered(Collector):
+    """What was counted, as Prometheus's families of metrics."""
+
+    def __init__(self, found: Mapping[str, Counts]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        """The families, in the order they are shown."""
+        placed = CounterMetricFamily("doorstep_orders_placed", "Orders placed since the brand began.", labels=["brand"])
+        poisoned = _gauge("jobs_poisoned", "Jobs given up; each has an exception.", "brand")
+        exceptions = _gauge("exceptions_open", "Exceptions that wait for a person.", "brand", "kind")
+        parcels = _gauge("parcels_first_date", _PROMISE, "brand", "kept")
+        for brand, counts in self._found.items():
+            placed.add_metric([brand], counts.placed)
+            poisoned.add_metric([brand], counts.poisoned)
+            for kind, number in counts.exceptions.items():
+                exceptions.add_metric([brand, kind], number)
+            for kept, number in counts.parcels.items():
+                parcels.add_metric([brand, kept], number)
+        return [placed, *self._waiting(), poisoned, exceptions, parcels]
+
+    def _waiting(self) -> Iterable[Metric]:
+        for field, (name, words) in _WAITING.items():
+            family = _gauge(name, words, "brand")
+            for brand, counts in self._found.items():
+                family.add_metric([brand], getattr(counts.backlog, field))
+            yield family
+
+
+def _gauge(name: str, words: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"doorstep_{name}", words, labels=labels)
+
+
+@get("/metrics", opt={"public": True}, include_in_schema=False)
+async def metrics() -> Response[bytes]:
+    """What waits and what went well, by brand, for Prometheus. 503 when the database does not answer."""
+    state = app_state()
+    return Response(content=await state.metrics(state.reactions), media_type=_TEXT)
+
+
+HANDLERS = (metrics,)
