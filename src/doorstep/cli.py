@@ -18,7 +18,7 @@ click.rich_click.COMMAND_GROUPS = {
     "doorstep": [
         {"name": "Run it", "commands": ["up", "demo", "serve", "worker", "migrate"]},
         {"name": "Set it up", "commands": ["brand", "key", "import"]},
-        {"name": "Look after it", "commands": ["doctor", "audit"]},
+        {"name": "Look after it", "commands": ["doctor", "audit", "backup", "restore"]},
         {"name": "On the floor", "commands": ["work"]},
     ]
 }
@@ -35,6 +35,8 @@ COMMANDS = {
     "import": ("imports", "import_"),
     "audit": ("checks", "audit"),
     "doctor": ("checks", "doctor"),
+    "backup": ("backups", "backup"),
+    "restore": ("backups", "restore"),
     "work": ("floor", "work"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import rich_click as click
@@ -25,13 +26,11 @@ def audit(brand: str | None, show_all: bool, as_json: bool) -> int:
     [dim]Examples:[/]  doorstep audit  ·  doorstep audit --brand main --json
     """
     found = run(_audit(brand))
-    failed = sum(not finding.ok for findings in found.values() for finding in findings)
     if as_json:
-        emit({"ok": not failed, "failed": failed, "brands": {name: _plain(found[name]) for name in found}})
+        emit(plain(found))
     else:
-        for name, findings in found.items():
-            _show(name, findings, show_all=show_all)
-    return FAILED if failed else OK
+        show(found, show_all=show_all)
+    return FAILED if failures(found) else OK
 
 
 async def _audit(brand: str | None) -> dict[str, list[Any]]:
@@ -40,6 +39,23 @@ async def _audit(brand: str | None) -> dict[str, list[Any]]:
     async with opened() as database:
         names = [brand] if brand else await database.brands()
         return {name: await auditing.audit(await database.brand(name)) for name in names}
+
+
+def failures(found: Mapping[str, list[Any]]) -> int:
+    """How many checks failed, of all brands."""
+    return sum(not finding.ok for findings in found.values() for finding in findings)
+
+
+def plain(found: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """An audit for machines."""
+    failed = failures(found)
+    return {"ok": not failed, "failed": failed, "brands": {name: _plain(found[name]) for name in found}}
+
+
+def show(found: Mapping[str, list[Any]], *, show_all: bool = False) -> None:
+    """An audit for people."""
+    for name, findings in found.items():
+        _show(name, findings, show_all=show_all)
 
 
 def _plain(findings: list[Any]) -> dict[str, Any]:

@@ -123,6 +123,7 @@ def report(error: Exception, *, machine: bool) -> int:
 
 
 def _meaning(error: Exception) -> tuple[str, int, str]:
+    from doorstep.db.backup import BackupError
     from doorstep.db.embedded import EmbeddedError
     from doorstep.db.pool import GONE
     from doorstep.kit.errors import Problem, Unavailable
@@ -136,6 +137,8 @@ def _meaning(error: Exception) -> tuple[str, int, str]:
         return error.detail, UNREACHABLE, "Find out more: doorstep doctor"
     if isinstance(error, Problem):
         return error.detail, FAILED, ""
+    if isinstance(error, BackupError):
+        return str(error), FAILED, ""
     if isinstance(error, (EmbeddedError, SupervisorError)):
         return str(error), FAILED, "Find out more: doorstep doctor"
     if isinstance(error, GONE):

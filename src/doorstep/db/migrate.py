@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from importlib.resources import files
 
 import asyncpg
@@ -49,6 +50,10 @@ def _migrations(scope: str) -> list[tuple[int, str, str]]:
     return sorted(found)
 
 
+# Whoever holds this advisory lock changes schemas.
+TURN = 7311
+
+
 async def migrate(dsn: str) -> list[str]:
     """Bring the shared schema and every brand to the newest version. Returns what was applied, e.g. `main:
     0001_initial.sql`.
@@ -56,7 +61,7 @@ async def migrate(dsn: str) -> list[str]:
     connection = await asyncpg.connect(dsn)
     try:
         # This prevents two processes starting at once from migrating at once.
-        await connection.execute("SELECT pg_advisory_lock(7311)")
+        await connection.execute("SELECT pg_advisory_lock($1)", TURN)
         await connection.execute(
             """
             CREATE SCHEMA IF NOT EXISTS doorstep;
@@ -92,6 +97,20 @@ async def pending(connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
     ]
 
 
+def strangers(applied: Iterable[tuple[str, int, str]]) -> list[str]:
+    """Which migrations (schema, version, checksum) were applied elsewhere and are not, or not so, in this version."""
+    known = {
+        (scope, version): hashlib.sha256(text.encode()).hexdigest()
+        for scope in ("shared", "brand")
+        for version, _, text in _migrations(scope)
+    }
+    return [
+        f"{schema}: {version:04}"
+        for schema, version, checksum in applied
+        if known.get(("shared" if schema == "doorstep" else "brand", version)) != checksum
+    ]
+
+
 async def create_brand(dsn: str, name: str, title: str) -> bool:
     """Make a brand: its row, its schema, its tables. False when it was there already. Raises Invalid on a bad name."""
     if not BRAND_NAME.fullmatch(name) or name in _RESERVED or name.startswith("pg_"):
@@ -99,7 +118,7 @@ async def create_brand(dsn: str, name: str, title: str) -> bool:
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock(7311)")
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", TURN)
             done = await connection.execute(
                 "INSERT INTO doorstep.brands (brand, title) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, title
             )

@@ -25,7 +25,14 @@ from urllib.parse import quote
 import msgspec
 
 from doorstep.db.embedded.account import POINTER, Account, find_home, make_home, reachable
-from doorstep.db.embedded.binaries import Binaries, EmbeddedError, choose, find_binaries, find_system_binaries
+from doorstep.db.embedded.binaries import (
+    Binaries,
+    EmbeddedError,
+    choose,
+    find_binaries,
+    find_clients,
+    find_system_binaries,
+)
 from doorstep.db.embedded.cluster import DEFAULT_PORT, SUPERUSER, Answer, Cluster, ask, is_alive, read_major
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "destroy",
     "ensure",
     "find_binaries",
+    "find_clients",
     "find_system_binaries",
     "status",
     "stop",

