@@ -292,7 +292,7 @@ async def test_whatever_a_customer_writes_is_only_text(shop: Shop) -> None:
     for text in (await page(shop, path), (await post(shop, "/find/main", number=EVIL[:64], proof=EVIL)).text):
         assert "<script>alert" not in text
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-        assert "49" not in re.findall(r"\{?\{?7\*7\}?\}?|49(?=\D)", text)
+        assert "{{7*7}}" in text, "nothing is rendered twice"
 
 
 async def test_every_page_lets_nothing_foreign_in_and_says_nothing_of_where_its_reader_came_from(shop: Shop) -> None:
@@ -319,7 +319,7 @@ async def test_a_german_customer_reads_german(shop: Shop) -> None:
     text = await page(shop, path)
     assert '<html lang="de">' in text
     assert "Wir bereiten Ihre Bestellung vor" in text
-    assert "24,95" in text or "14,95" in text
+    assert "14,95" in text
 
 
 def test_every_sentence_of_the_pages_is_in_every_catalog() -> None:

@@ -84,7 +84,6 @@ async def _end(tx: Tx, works: Sequence[Work], statement: str, *more: object) -> 
 
 
 Handler = Callable[..., Awaitable[None]]
-OnPoison = Callable[[Tx, Job, datetime], Awaitable[None]]
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, cast, get_args
+from typing import Annotated, cast, get_args
 from uuid import UUID
 
 from litestar import Response, get, post
@@ -15,11 +15,11 @@ from doorstep.db.pool import clock_now
 from doorstep.inventory import Location
 from doorstep.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from doorstep.kit.ids import new_id, parse
-from doorstep.returns import Handover, Reason, WishLine
+from doorstep.returns import Handover
 from doorstep.web.pages import HEADERS, form, page, see
 from doorstep.web.shopper import door, view
 from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
-from doorstep.web.shopper.wishes import number_of
+from doorstep.web.shopper.wishes import returns_of
 
 ReturnId = Annotated[str, Parameter(max_length=100)]
 
@@ -36,7 +36,7 @@ async def ask_return(request: Asked, token: Token) -> Response[bytes]:
     guest, fields = await door.guest(request, token), await form(request)
     if not guest.known:
         return await _show(guest, status=403)
-    wanted = _wishes(fields)
+    wanted = returns_of(fields)
     if not wanted:
         return await _show(guest, fields=fields, fault="nothing", status=422)
     handover = fields.get("handover", "")
@@ -136,24 +136,6 @@ def _alike(one: str, other: str) -> int:
     """How many characters two postcodes begin with in common."""
     one, other = one.replace(" ", "").upper(), other.replace(" ", "").upper()
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
-
-
-def _wishes(fields: Mapping[str, str]) -> list[WishLine]:
-    """Fields `line-N` (units) and `reason-N`; a line without units is not sent back."""
-    wanted = []
-    for name, text in fields.items():
-        kind, _, line_no = name.partition("-")
-        quantity = number_of(text)
-        if kind == "line" and number_of(line_no) and quantity:
-            reason: Any = fields.get(f"reason-{line_no}", "")
-            wanted.append(
-                WishLine(
-                    line_no=number_of(line_no),
-                    quantity=quantity,
-                    reason=reason if reason in get_args(Reason) else "other",
-                )
-            )
-    return sorted(wanted, key=lambda wish: wish.line_no)
 
 
 HANDLERS = (show_return, ask_return, show_label, show_code)

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import time
+from typing import Any, get_args
 
 import msgspec
 
 from doorstep.kit.errors import Fault, Invalid
 from doorstep.orders import LineQuantity, Preferences
+from doorstep.returns import Reason, WishLine
 
 CHANNELS = ("email", "sms", "both", "none")
 
 
+def units_of(fields: Mapping[str, str]) -> list[tuple[int, int]]:
+    """(line number, units) of the fields `line-N` with a number above nothing, by line."""
+    named = [(name.partition("-"), text) for name, text in fields.items()]
+    units = [(number_of(line_no), number_of(text)) for (kind, _, line_no), text in named if kind == "line"]
+    return sorted((line_no, quantity) for line_no, quantity in units if line_no and quantity)
+
+
 def lines_of(fields: Mapping[str, str]) -> list[LineQuantity]:
-    """Units to cancel: fields `line-N` with a number above nothing. What is not a number counts as nothing."""
+    """Units to cancel."""
+    return [LineQuantity(line_no=line_no, quantity=quantity) for line_no, quantity in units_of(fields)]
+
+
+def returns_of(fields: Mapping[str, str]) -> list[WishLine]:
+    """Units to send back, each with its `reason-N`; a reason we do not know is another one."""
     wanted = []
-    for name, text in fields.items():
-        kind, _, line_no = name.partition("-")
-        if kind == "line" and number_of(line_no) and number_of(text):
-            wanted.append(LineQuantity(line_no=number_of(line_no), quantity=number_of(text)))
-    return sorted(wanted, key=lambda line: line.line_no)
+    for line_no, quantity in units_of(fields):
+        reason: Any = fields.get(f"reason-{line_no}", "")
+        if reason not in get_args(Reason):
+            reason = "other"
+        wanted.append(WishLine(line_no=line_no, quantity=quantity, reason=reason))
+    return wanted
 
 
 def preferences_of(fields: Mapping[str, str], before: Preferences, *, timezone: str) -> Preferences:
