@@ -15,6 +15,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from doorstep.kit.ids import parse
+from doorstep.kit.templates import catalogs
 from doorstep.updates import token
 from doorstep.web.shopper import door
 from tests.support.shop import ADDRESS, CUSTOMER, Shop
@@ -331,12 +332,25 @@ def test_every_sentence_of_the_pages_is_in_every_catalog() -> None:
             io.BytesIO(template.read_bytes()), ("gettext", "ngettext", "_"), [], options
         )
     }
-    with files("doorstep.web").joinpath("locale", "de.po").open("rb") as file:
-        catalog = {str(message.id): message.string for message in read_po(file) if message.id}
-    assert catalog.keys() == sentences
-    assert all(catalog.values())
-    for english, german in catalog.items():
-        assert sorted(re.findall(r"%\(\w+\)s", english)) == sorted(re.findall(r"%\(\w+\)s", str(german)))
+    entries = [
+        message
+        for file in catalogs("doorstep.web", "de")
+        for message in read_po(io.BytesIO(file.read_bytes()))
+        if message.id
+    ]
+    # A sentence with a plural has two ids and two strings; otherwise it is its only form.
+    forms = [(_forms(message.id), _forms(message.string)) for message in entries]
+    assert {english[0] for english, _ in forms} == sentences
+    assert len(entries) == len(sentences)  # a sentence stands in one file only
+    for english, german in forms:
+        assert len(english) == len(german)
+        assert all(german)
+        for ours, theirs in zip(english, german, strict=True):
+            assert sorted(re.findall(r"%\(\w+\)s", ours)) == sorted(re.findall(r"%\(\w+\)s", theirs))
+
+
+def _forms(text: Any) -> tuple[str, ...]:
+    return (str(text),) if isinstance(text, str) else tuple(str(one) for one in text)
 
 
 async def test_the_page_of_a_very_long_order_is_light_at_first_and_shows_all_when_asked(shop: Shop) -> None:

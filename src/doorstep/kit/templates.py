@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
@@ -35,14 +36,26 @@ def locale_of(name: str, currency: str) -> Locale:
 
 @cache
 def translations(package: str, language: str) -> NullTranslations:
-    """A package's catalog of a language; English is what the templates say."""
+    """A package's catalogs of a language as one: `de.po` and, for its larger parts, `de.<part>.po`; English is what the
+    templates say.
+    """
+    made: NullTranslations = NullTranslations()
     if language == LANGUAGES[0]:
-        return NullTranslations()
-    source = files(package).joinpath("locale", f"{language}.po").read_bytes()
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(source), locale=language))
-    compiled.seek(0)
-    return Translations(compiled)
+        return made
+    for source in catalogs(package, language):
+        compiled = io.BytesIO()
+        write_mo(compiled, read_po(io.BytesIO(source.read_bytes()), locale=language))
+        compiled.seek(0)
+        found = Translations(compiled)
+        made = found if not isinstance(made, Translations) else made.merge(found)
+    return made
+
+
+def catalogs(package: str, language: str) -> list[Traversable]:
+    """The .po files of a language, by name."""
+    folder = files(package).joinpath("locale")
+    ours = [file for file in folder.iterdir() if file.name.startswith(f"{language}.") and file.name.endswith(".po")]
+    return sorted(ours, key=lambda file: file.name)
 
 
 @cache
