@@ -29,6 +29,12 @@ class Problem(Exception):
         self.extra = dict(extra or {})
 
 
+class Malformed(Problem):
+    """400: not even well-formed; nothing of it was looked at."""
+
+    status, kind, title = 400, "malformed", "The request is not well-formed"
+
+
 class NotFound(Problem):
     """404: there is no such thing."""
 

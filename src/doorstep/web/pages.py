@@ -1,5 +1,6 @@
 """Pages: made on the server, in the reader's language, with headers that let nothing foreign in and nothing out.
 
+It imports nothing of the API, for the sandbox's storefront uses it too: errors as pages are `web.api.problems.sorry`.
 An address of ours can be a key (a link in a mail), so no page tells another where its reader came from.
 """
 
@@ -15,11 +16,9 @@ from urllib.parse import parse_qs
 from litestar import Request, Response, get
 from litestar.datastructures import Cookie
 
-from doorstep.kit.errors import NotFound
+from doorstep.kit.errors import Malformed, NotFound
 from doorstep.kit.limits import LINES_PER_ORDER
 from doorstep.kit.templates import environment
-from doorstep.web.api.body import Malformed
-from doorstep.web.api.problems import noted
 
 PACKAGE = "doorstep.web"
 _CSP = (
@@ -64,11 +63,13 @@ async def read_static(digest: str, name: str) -> Response[bytes]:
     return Response(content, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
 
 
-def page(template: str, *, language: str, status: int = 200, **facts: Any) -> Response[bytes]:
+def page(
+    template: str, *, language: str, status: int = 200, headers: Mapping[str, str] = HEADERS, **facts: Any
+) -> Response[bytes]:
     """A rendered page. `facts` must hold `shop`, its title."""
     made = environment(PACKAGE, language, html=True).get_template(template)
     text = made.render(language=language, static=static, **facts)
-    return Response(text.encode(), status_code=status, media_type="text/html", headers=HEADERS)
+    return Response(text.encode(), status_code=status, media_type="text/html", headers=headers)
 
 
 def see(address: str, *, cookies: tuple[Cookie, ...] = ()) -> Response[bytes]:
@@ -90,14 +91,6 @@ async def form(request: Request[Any, Any, Any]) -> Mapping[str, str]:
     if any("\0" in value or "\ufffd" in value for values in fields.values() for value in values):
         raise Malformed("The form holds a character that cannot be kept.")
     return {name: values[-1].strip() for name, values in fields.items()}
-
-
-def sorry(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """What a person sees instead of a page: what happened in words, and no internals."""
-    problem = noted(request, error)
-    header = request.headers.get("accept-language", "")
-    language = "de" if header.lower().startswith("de") else "en"
-    return page("sorry.html", language=language, status=problem.status, shop="Doorstep", code=problem.status)
 
 
 HANDLERS = (read_static,)

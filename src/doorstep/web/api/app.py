@@ -14,11 +14,12 @@ from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 
 from doorstep.db import Brand, Database
 from doorstep.journal import Reaction
+from doorstep.kit.errors import Malformed
 from doorstep.kit.limits import BODY_BYTES
 from doorstep.settings import Settings
 from doorstep.web.api import context, inject, openapi
 from doorstep.web.api.answers import Reply
-from doorstep.web.api.body import Malformed, StrictBody
+from doorstep.web.api.body import StrictBody
 from doorstep.web.api.handlers import gather
 from doorstep.web.api.keys import Keys
 from doorstep.web.api.metrics import Metrics

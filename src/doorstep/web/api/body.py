@@ -14,7 +14,7 @@ from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
 from litestar.typing import FieldDefinition
 
-from doorstep.kit.errors import Fault, Invalid, Problem
+from doorstep.kit.errors import Fault, Invalid, Malformed
 
 if TYPE_CHECKING:
     from litestar._openapi.schema_generation import SchemaCreator
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _NAMED = re.compile(r"(?:missing required|contains unknown) field `([^`]*)`")
-
-
-class Malformed(Problem):
-    """400: not even well-formed; nothing of it was looked at."""
-
-    status, kind, title = 400, "malformed", "The request is not well-formed"
 
 
 class StrictBody(AbstractDTO[Any]):

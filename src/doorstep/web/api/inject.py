@@ -11,9 +11,8 @@ from litestar.handlers.base import BaseRouteHandler
 
 from doorstep.db import Brand
 from doorstep.journal import Command
-from doorstep.kit.errors import Fault, Forbidden, Invalid
+from doorstep.kit.errors import Fault, Forbidden, Invalid, Malformed
 from doorstep.web.api import context
-from doorstep.web.api.body import Malformed
 from doorstep.web.api.keys import Keys, Principal
 
 # They change nothing, they only have a body: a read key may call them.

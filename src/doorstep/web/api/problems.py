@@ -9,16 +9,18 @@ import asyncpg
 import msgspec
 import structlog
 from asyncpg.exceptions import _base as asyncpg_base
-from litestar import Request
+from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.response.base import ASGIResponse
 
 from doorstep.db.pool import GONE
-from doorstep.kit.errors import Conflict, Fault, Invalid, Problem, Unauthorized, Unavailable
+from doorstep.kit.errors import Conflict, Fault, Invalid, Malformed, Problem, Unauthorized, Unavailable
 from doorstep.kit.outcomes import Outcome, Refused
+from doorstep.kit.templates import language_of
 from doorstep.web.api.answers import Reply
-from doorstep.web.api.body import Malformed, fault_of
+from doorstep.web.api.body import fault_of
 from doorstep.web.api.context import request_id
+from doorstep.web.pages import page
 
 log = structlog.get_logger()
 
@@ -50,6 +52,13 @@ def respond(request: Request[Any, Any, Any], error: Exception) -> Reply:
     """The answer to any error that reached the edge."""
     problem = noted(request, error)
     return Reply(render(problem, request.scope, _headers_of(error)))
+
+
+def sorry(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What a person sees instead of a page: what happened in words, and no internals."""
+    problem = noted(request, error)
+    language = language_of(request.headers.get("accept-language", "en"))
+    return page("sorry.html", language=language, status=problem.status, shop="Doorstep", code=problem.status)
 
 
 def noted(request: Request[Any, Any, Any], error: Exception) -> Problem:

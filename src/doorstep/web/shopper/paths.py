@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from litestar import Request
 from litestar.params import Parameter
 
-from doorstep.web.pages import sorry
+from doorstep.web.api.problems import sorry
 
 Asked = Request[Any, Any, Any]
 Token = Annotated[str, Parameter(max_length=200)]
