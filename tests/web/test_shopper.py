@@ -361,3 +361,11 @@ async def test_the_page_of_a_very_long_order_is_light_at_first_and_shows_all_whe
     assert (short.count("1 × A card"), whole.count("1 × A card")) == (100, 240)
     assert (short.count('name="line-'), whole.count('name="line-')) == (50, 120)
     assert len(short) < 60_000
+
+
+async def test_the_answer_of_placing_says_where_the_page_is(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"})
+    assert placed["order_page"].endswith(link(placed))
+    read = await shop.get(f"/v1/orders/{placed['order_id']}")
+    assert read["order_page"] == placed["order_page"]
+    assert f"Order {placed['number']}" in await page(shop, "/o/" + placed["order_page"].rpartition("/o/")[2])

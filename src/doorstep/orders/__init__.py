@@ -31,6 +31,7 @@ from doorstep.orders.model import (
     Rerouted,
 )
 from doorstep.orders.payment import await_payment_retry, refresh_payment, release_payment_hold
+from doorstep.orders.placing import OrderPage
 from doorstep.orders.requests import PlaceOrder, Preferences
 from doorstep.orders.reroute import allocate_waiting, reroute
 from doorstep.orders.store import addresses, contacts, lines, lock, lock_one, money_told, move_units, read, refresh
@@ -52,6 +53,7 @@ __all__ = [
     "LineService",
     "MoneyTold",
     "Move",
+    "OrderPage",
     "OrderRow",
     "PlaceOrder",
     "Placed",

@@ -23,7 +23,7 @@ from doorstep.orders.cancel import cancel
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
 from doorstep.orders.model import HoldReason, LineQuantity, OnShort
-from doorstep.orders.placing import PlacedOrder, Placing
+from doorstep.orders.placing import OrderPage, PlacedOrder, Placing
 from doorstep.orders.requests import PlaceOrder, Shape, ShipTo
 from doorstep.orders.store import SQL
 
@@ -120,7 +120,7 @@ async def _channels(tx: Tx) -> Channels:
 
 
 @post("/v1/orders", tags=["orders"], responses={200: ResponseSpec(PlacedOrder, description="The same order again.")})
-async def place_order(actor: str, intake: Intake, data: PlaceOrder) -> Response[PlacedOrder]:
+async def place_order(actor: str, intake: Intake, order_page: OrderPage, data: PlaceOrder) -> Response[PlacedOrder]:
     """Place an order, once: 201 when it is new, 200 with the same answer when it is sent again.
 
     409 `body-differs` when the number came before with another body, naming the fields; 409 `insufficient-stock` when
@@ -131,7 +131,8 @@ async def place_order(actor: str, intake: Intake, data: PlaceOrder) -> Response[
         assert outcome.problem is not None
         raise outcome.problem
     headers = {} if outcome.new else {"idempotent-replay": "true"}
-    return Response(outcome.answer, status_code=201 if outcome.new else 200, headers=headers)
+    answer = msgspec.structs.replace(outcome.answer, order_page=order_page(outcome.answer.order_id))
+    return Response(answer, status_code=201 if outcome.new else 200, headers=headers)
 
 
 @get("/v1/orders", tags=["orders"])
@@ -152,12 +153,13 @@ async def list_orders(
 
 
 @get("/v1/orders/{order_id:str}", tags=["orders"])
-async def read_order(brand: Brand, order_id: str) -> reads.OrderView:
+async def read_order(brand: Brand, order_page: OrderPage, order_id: str) -> reads.OrderView:
     """Everything about an order: lines and where their units are, claims, why these locations, promise, holds,
     money.
     """
     async with brand.transaction() as tx:
-        return await reads.order(tx, parse("ord", order_id))
+        found = await reads.order(tx, parse("ord", order_id))
+    return msgspec.structs.replace(found, order_page=order_page(order_id))
 
 
 @post("/v1/orders/{order_id:str}/cancel", status_code=200, tags=["orders"], responses={200: ResponseSpec(CanceledView)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -41,6 +41,16 @@ class Placing(msgspec.Struct, frozen=True, kw_only=True):
         return self.order.channel, self.order.number
 
 
+class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Knows the address of an order's page; the edge makes it, as links are signed above us."""
+
+    address: Callable[[str], str]
+
+    def __call__(self, order_id: str) -> str:
+        """The page of the order with this id."""
+        return self.address(order_id)
+
+
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A storefront's terms."""
 
@@ -63,7 +73,10 @@ class PartView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to placing. `short`: [line_no, quantity] pairs nothing could be claimed for yet."""
+    """The answer to placing. `short`: [line_no, quantity] pairs nothing could be claimed for yet.
+
+    `order_page` is the order's page for its customer, the link that is in every message: whoever has it sees the order.
+    """
 
     order_id: str
     channel: str
@@ -76,6 +89,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     parts: Sequence[PartView]
     short: Sequence[tuple[int, int]]
     why: str
+    order_page: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

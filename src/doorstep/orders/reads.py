@@ -155,7 +155,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     """An order with everything that belongs to it, but for the work, parcels and returns, which have lists of their
-    own.
+    own. `order_page`: its page for its customer; whoever has the link sees the order.
     """
 
     order_id: str
@@ -176,6 +176,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     promises: Sequence[PromiseView]
     decisions: Sequence[DecisionView]
     money: Money
+    order_page: str = ""
 
 
 async def page(

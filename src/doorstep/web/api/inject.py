@@ -1,4 +1,6 @@
-"""What handlers get by name, and the guard before them: `brand`, `actor`, `command`, `ports`, `intake`."""
+"""What handlers get by name, and the guard before them: `brand`, `actor`, `command`, `ports`, `intake`,
+`order_page`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,9 @@ from litestar.handlers.base import BaseRouteHandler
 from doorstep.db import Brand
 from doorstep.journal import Command
 from doorstep.kit.errors import Fault, Forbidden, Invalid, Malformed
+from doorstep.kit.ids import parse
+from doorstep.orders import OrderPage
+from doorstep.updates import token
 from doorstep.web.api import context
 from doorstep.web.api.keys import Keys, Principal
 
@@ -74,7 +79,13 @@ async def ports() -> Mapping[str, object]:
     return found
 
 
-async def intake(actor: str) -> Any:
+async def order_page(actor: str) -> OrderPage:
+    """Where an order's page is, by the order's id: the link in every message to its customer."""
+    settings, name = context.app_state().settings, context.principal.get().brand.name
+    return OrderPage(address=lambda order: f"{settings.url}/o/{token(settings.secret, name, parse('ord', order))}")
+
+
+async def intake(order_page: Any) -> Any:
     """Where orders are gathered into one transaction; the brand's, kept as long as the process."""
     return await context.app_state().intakes(context.principal.get().brand)
 
@@ -86,5 +97,6 @@ def dependencies() -> dict[str, Provide]:
         "actor": Provide(actor),
         "command": Provide(command),
         "ports": Provide(ports),
+        "order_page": Provide(order_page),
         "intake": Provide(intake),
     }
