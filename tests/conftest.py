@@ -7,6 +7,7 @@ import pytest
 from doorstep.db import embedded
 from tests.support.database import brand, database, dsn, server, template
 from tests.support.shop import shop
+from tests.support.staff import hire
 from tests.support.twins import (
     carrier_process,
     carrier_twin,
@@ -24,6 +25,7 @@ __all__ = [
     "dsn",
     "gateway_process",
     "gateway_twin",
+    "hire",
     "messages_process",
     "messages_twin",
     "server",

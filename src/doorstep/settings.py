@@ -29,6 +29,7 @@ VARIABLES = {
     "CARRIER_<CODE>_URL, _API_KEY, _SECRET": "each carrier's address, our key, what its webhooks are signed with",
     "GATEWAY, GATEWAY_URL, _API_KEY, _SECRET": "the payment gateway: its code and account",
     "MAIL_URL, _USERNAME, _API_KEY, _SENDER": "smtp://, smtps:// or smtp+starttls://, account, and who writes",
+    "CLOCK_BY_HAND": "1 for a rehearsal: the console lets time pass at the press of a button; 0",
     "SMS_URL, _USERNAME, _API_KEY, _SENDER": "the text message service",
 }
 
@@ -67,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gateway: Outside | None = None
     mail: Outside | None = None
     sms: Outside | None = None
+    clock_by_hand: bool = False
 
     @property
     def url(self) -> str:
@@ -95,6 +97,7 @@ def read(env: Mapping[str, str]) -> Settings:
         gateway=text.optional("GATEWAY", text("GATEWAY", "sandbox"), ("http", "https")),
         mail=text.optional("MAIL", "smtp", ("smtp", "smtps", "smtp+starttls")),
         sms=text.optional("SMS", "http", ("http", "https")),
+        clock_by_hand=text.choice("CLOCK_BY_HAND", "0", ("0", "1")) == "1",
     )
 
 
@@ -115,6 +118,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "LOG_FORMAT": settings.log_format,
         "CARRIERS": ",".join(carrier.code for carrier in settings.carriers),
         "GATEWAY": settings.gateway.code if settings.gateway else "",
+        "CLOCK_BY_HAND": "1" if settings.clock_by_hand else "",
     }
     for carrier in settings.carriers:
         found |= _flat(_carrier(carrier.code), carrier)

@@ -15,3 +15,49 @@ CREATE TABLE doorstep.api_keys (
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz
 );
+
+-- The staff. A login is an e-mail address or a short name, kept in small letters.
+CREATE TABLE doorstep.users (
+    user_id uuid PRIMARY KEY,
+    -- This prevents two people from having one name, however they write it.
+    login text NOT NULL UNIQUE CHECK (login = lower(login) AND length(login) BETWEEN 1 AND 254),
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    -- This prevents a password from being kept as it is, or under a hash made for speed.
+    password_hash text NOT NULL CHECK (password_hash LIKE '$argon2id$%'),
+    -- The first password was made by us, or given by an admin: it must be replaced.
+    must_change boolean NOT NULL DEFAULT true,
+    language text NOT NULL DEFAULT 'en',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    disabled_at timestamptz
+);
+
+-- What somebody may do at a brand, and at which locations (null: at all of them; ids of the brand's locations).
+CREATE TABLE doorstep.memberships (
+    user_id uuid NOT NULL REFERENCES doorstep.users,
+    brand text NOT NULL REFERENCES doorstep.brands,
+    role text NOT NULL CHECK (role IN ('admin', 'agent', 'floor', 'vendor', 'viewer')),
+    location_ids integer[],
+    -- This prevents a vendor, who is not of the house, from seeing every location for want of a choice.
+    CONSTRAINT memberships_vendor_has_locations CHECK (role <> 'vendor' OR location_ids IS NOT NULL),
+    PRIMARY KEY (user_id, brand)
+);
+
+-- Who is logged in. The token itself is only in the browser's cookie.
+CREATE TABLE doorstep.sessions (
+    -- This prevents a stolen database from opening a session: only the SHA-256 of the 256-bit random token is kept.
+    token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
+    user_id uuid NOT NULL REFERENCES doorstep.users,
+    brand text NOT NULL REFERENCES doorstep.brands,
+    began_at timestamptz NOT NULL DEFAULT now(),
+    seen_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX sessions_user ON doorstep.sessions (user_id);
+CREATE INDEX sessions_prune ON doorstep.sessions (seen_at);
+
+-- Logins that failed, by name and by address, counted so that nobody can try them all.
+CREATE TABLE doorstep.failed_logins (
+    door text NOT NULL CHECK (length(door) BETWEEN 1 AND 100),
+    failed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX failed_logins_door ON doorstep.failed_logins (door, failed_at);
+CREATE INDEX failed_logins_prune ON doorstep.failed_logins (failed_at);

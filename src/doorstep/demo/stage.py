@@ -186,6 +186,7 @@ def _settings(folder: Path, run: Run, ports: Ports, dsn: str) -> Settings:
         carriers=(Outside(code="sandbox", url=_local(ports.carrier), secret=run.webhook_secret),),
         gateway=Outside(code="sandbox", url=_local(ports.gateway)),
         mail=Outside(code="smtp", url=f"smtp://127.0.0.1:{ports.smtp}", sender="hello@porch-and-lintel.example"),
+        clock_by_hand=True,
         sms=Outside(code="http", url=_local(ports.messages), sender="PorchLintel"),
     )
 

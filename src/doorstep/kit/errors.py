@@ -81,6 +81,12 @@ class Forbidden(Problem):
     status, kind, title = 403, "forbidden", "This key may not do that"
 
 
+class TooMany(Problem):
+    """429: too many wrong answers at one door."""
+
+    status, kind, title = 429, "too-many-attempts", "Too many attempts"
+
+
 class Unavailable(Problem):
     """503: not now; nothing was changed, or a retry with the same key finds out."""
 

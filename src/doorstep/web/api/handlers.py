@@ -18,6 +18,7 @@ from doorstep.shipping import api as shipping
 from doorstep.updates import api as updates
 from doorstep.web import pages
 from doorstep.web.api import metrics, operations
+from doorstep.web.console import handlers as console
 from doorstep.web.shopper import handlers as shopper
 
 # In the order of the journey.
@@ -37,6 +38,7 @@ MOUNTED = (
     metrics,
     pages,
     shopper,
+    console,
 )
 
 

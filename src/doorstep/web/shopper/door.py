@@ -17,7 +17,7 @@ from litestar.datastructures import Cookie
 from doorstep import orders, updates
 from doorstep.db import Brand, Tx, statements
 from doorstep.kit.clock import wall_now
-from doorstep.kit.errors import NotFound, Problem
+from doorstep.kit.errors import NotFound, TooMany
 from doorstep.web.api.context import app_state
 
 SQL = statements(__package__)
@@ -25,12 +25,6 @@ SQL = statements(__package__)
 COOKIE = "doorstep_known"
 KNOWN_FOR = timedelta(minutes=30)
 WRONG_ANSWERS, FORGOTTEN_AFTER = 5, timedelta(minutes=15)
-
-
-class TooMany(Problem):
-    """429: too many wrong answers at one door."""
-
-    status, kind, title = 429, "too-many-attempts", "Too many attempts"
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):

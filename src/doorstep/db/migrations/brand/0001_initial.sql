@@ -94,6 +94,28 @@ CREATE TABLE parked (
     PRIMARY KEY (reaction, position)
 );
 CREATE INDEX parked_order ON parked (reaction, order_id);
+
+-- What people of the staff did by hand, and by whom it was done: the answer to "who was that?". Append-only.
+CREATE TABLE audit_log (
+    entry_id uuid PRIMARY KEY,
+    actor text NOT NULL,
+    action text NOT NULL CHECK (action ~ '^[a-z_]+\.[a-z_]+$'),
+    -- What it was done to, as people see it: an order's number, a SKU, a location's code, a login.
+    subject text NOT NULL,
+    order_id uuid,
+    detail jsonb NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX audit_log_order ON audit_log (order_id, entry_id) WHERE order_id IS NOT NULL;
+CREATE INDEX audit_log_actor ON audit_log (actor, entry_id);
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'entries of % stay as they were written', TG_TABLE_NAME;
+END
+$$;
+-- This prevents an entry from being rewritten or taken away.
+CREATE TRIGGER audit_log_stays BEFORE UPDATE OR DELETE ON audit_log FOR EACH ROW EXECUTE FUNCTION refuse_change();
 -- Work with the outside, or for later. `due_at` is on the brand's clock; leases and back-off are on the wall clock,
 -- so that a fast rehearsal neither hammers a failing partner nor steals work from the living.
 CREATE TABLE jobs (

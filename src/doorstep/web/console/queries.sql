@@ -1,0 +1,90 @@
+-- name: queue_at
+-- One attempt at a time at a door, or many at once would all be counted as the last.
+SELECT pg_advisory_xact_lock(hashtext('doorstep.login'), hashtext(door))
+FROM (SELECT door FROM unnest($1::text[]) AS door ORDER BY door OFFSET 0) doors
+
+-- name: failed_logins
+SELECT d.door, (SELECT count(*) FROM failed_logins f WHERE f.door = d.door AND f.failed_at > clock_timestamp() - $2::interval)
+    AS failed
+FROM unnest($1::text[]) AS d (door)
+
+-- name: login_failed
+INSERT INTO failed_logins (door) SELECT unnest($1::text[])
+
+-- name: login_worked
+DELETE FROM failed_logins WHERE door = ANY($1)
+
+-- name: prune_failed_logins
+DELETE FROM failed_logins WHERE failed_at < clock_timestamp() - interval '1 day'
+
+-- name: find_user
+SELECT user_id, login, password_hash FROM users WHERE login = $1 AND disabled_at IS NULL
+
+-- name: user_by_id
+SELECT user_id, login, name, password_hash, language FROM users WHERE user_id = $1 AND disabled_at IS NULL
+
+-- name: has_users
+SELECT EXISTS (SELECT 1 FROM memberships WHERE brand = $1)
+
+-- name: add_user
+INSERT INTO users (user_id, login, name, password_hash, must_change, language) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (login) DO NOTHING
+
+-- name: put_membership
+INSERT INTO memberships (user_id, brand, role, location_ids) VALUES ($1, $2, $3, $4)
+ON CONFLICT (user_id, brand) DO UPDATE SET role = excluded.role, location_ids = excluded.location_ids
+
+-- name: memberships
+SELECT m.brand, m.role, b.title FROM memberships m JOIN brands b USING (brand) WHERE m.user_id = $1 ORDER BY m.brand
+
+-- name: set_password
+UPDATE users SET password_hash = $2, must_change = $3 WHERE user_id = $1
+
+-- name: set_language
+UPDATE users SET language = $2 WHERE user_id = $1
+
+-- name: begin_session
+INSERT INTO sessions (token_hash, user_id, brand) VALUES ($1, $2, $3)
+
+-- name: session
+-- Who is logged in with this token; nobody when it has been idle or open for too long, or they may no longer.
+SELECT s.token_hash, s.brand, s.seen_at < now() - interval '5 minutes' AS stale, u.user_id, u.login, u.name, u.language,
+    u.must_change, m.role, m.location_ids, b.title
+FROM sessions s JOIN users u USING (user_id) JOIN memberships m USING (user_id, brand) JOIN brands b USING (brand)
+WHERE s.token_hash = $1 AND u.disabled_at IS NULL AND s.seen_at > now() - $2::interval AND s.began_at > now() - $3::interval
+
+-- name: seen
+UPDATE sessions SET seen_at = now() WHERE token_hash = $1
+
+-- name: end_session
+DELETE FROM sessions WHERE token_hash = $1
+
+-- name: end_other_sessions
+DELETE FROM sessions WHERE user_id = $1 AND token_hash <> $2
+
+-- name: prune_sessions
+DELETE FROM sessions WHERE seen_at < now() - $1::interval OR began_at < now() - $2::interval
+
+-- name: switch_brand
+UPDATE sessions SET brand = $2 WHERE token_hash = $1
+    AND EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = sessions.user_id AND m.brand = $2)
+
+-- name: frame
+-- What stands around every page: the brand's time, whether it stands still, and how much waits for a person.
+SELECT clock_now() AS now, c.rate, (SELECT count(*) FROM (SELECT 1 FROM exceptions WHERE resolved_at IS NULL LIMIT 100) e)
+    AS exceptions,
+    coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
+        AS timezone
+FROM clock c
+
+-- name: let_time_pass
+UPDATE clock SET clock_from = clock_now() + $1::interval, wall_from = clock_timestamp()
+
+-- name: wake
+SELECT pg_notify('doorstep_jobs', current_schema())
+
+-- name: version_of_order
+SELECT event_seq FROM orders WHERE order_id = $1
+
+-- name: events_since
+SELECT kind, data, occurred_at FROM events WHERE order_id = $1 AND seq > $2 ORDER BY seq
