@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from doorstep import delivery, fulfillment, inventory, orders, payments, returns, shipping, updates
+from doorstep import delivery, fulfillment, insights, inventory, orders, payments, returns, shipping, updates
 from doorstep.jobs import does
 from doorstep.journal import when
 from doorstep.journal.model import reactions
@@ -61,7 +61,16 @@ JOURNEY: Final = (
     when(returns.Declined, updates.tell),
     when(returns.Expired, updates.tell),
 )
-REACTIONS: Final = reactions(JOURNEY)
+# read: after each of these, an order is found by other words or filters than before. Nothing follows from it.
+FOUND_ANEW: Final = (
+    orders.Placed, orders.HoldPlaced, orders.HoldReleased, orders.AddressChanged, orders.Canceled,
+    orders.Rerouted, orders.Backordered, orders.Allocated, delivery.Repromised,
+    payments.Authorized, payments.Captured, payments.Refunded, payments.Voided, payments.Failed,
+    fulfillment.Rejected, fulfillment.ShortPicked, fulfillment.Activated,
+    shipping.LabelBought, shipping.HandedOver, shipping.Late, shipping.Lost, shipping.CameBack, shipping.Delivered,
+    returns.LabelBought, returns.Received, returns.Lost,
+)  # fmt: skip
+REACTIONS: Final = reactions((*JOURNEY, *(when(event, insights.index_orders) for event in FOUND_ANEW)))
 
 # Work with the outside, or for later: an intent written by a step above, carried out by a job.
 WORK: Final = (

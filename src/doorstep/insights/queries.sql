@@ -12,3 +12,140 @@ FROM orders o WHERE o.order_id = $1
 
 -- name: location_names
 SELECT location_id, name FROM locations
+
+-- name: order_facts
+-- All an order is found by and shown with in a list. A line's date is the newest of its promises; version 1 stands on the
+-- order itself, for the ledger may not be open yet. What waits for goods has no date of its own before version 2.
+SELECT o.order_id, o.number, c.channel, o.placed_at, o.service, o.lane, o.status, o.payment_status, o.fulfillment_status,
+    o.currency, o.total_minor, p.name AS customer, p.email, a.name AS recipient,
+    l.units, l.kinds, l.skus, l.titles, l.promised_by, CASE WHEN o.status IN ('open', 'on_hold') THEN l.due END AS due,
+    EXISTS (SELECT FROM line_services s WHERE s.order_id = o.order_id AND s.kind = 'gift_wrap') AS gift_wrap,
+    CASE WHEN o.status IN ('open', 'on_hold') THEN ARRAY(
+        SELECT h.reason FROM holds h WHERE h.order_id = o.order_id AND h.released_at IS NULL
+        UNION SELECT 'awaiting_payment' WHERE o.awaiting_payment ORDER BY 1) ELSE '{}' END AS holds,
+    ARRAY(SELECT n.code FROM locations n WHERE n.location_id IN (
+        SELECT r.location_id FROM reservations r WHERE r.order_id = o.order_id AND r.open > 0
+        UNION SELECT s.location_id FROM shipments s WHERE s.order_id = o.order_id AND s.handed_over_at IS NOT NULL)
+        ORDER BY 1) AS locations,
+    ARRAY(SELECT s.tracking_number FROM shipments s WHERE s.order_id = o.order_id AND s.tracking_number IS NOT NULL
+        UNION SELECT r.tracking_number FROM returns r WHERE r.order_id = o.order_id AND r.tracking_number IS NOT NULL
+        ORDER BY 1) AS tracking,
+    EXISTS (SELECT FROM shipments s WHERE s.order_id = o.order_id AND s.expected_by > s.promised_by
+        AND s.delivered_at IS NULL AND s.lost_at IS NULL AND s.came_back_at IS NULL) AS announced_late
+FROM orders o
+JOIN channels c USING (channel_id) JOIN contacts p USING (contact_id) JOIN addresses a USING (address_id)
+CROSS JOIN LATERAL (
+    SELECT sum(l.ordered - l.canceled)::integer AS units, array_agg(DISTINCT l.routing_kind) AS kinds,
+        array_agg(DISTINCT x.sku) AS skus, array_agg(DISTINCT x.title) AS titles, max(d.promised_by) AS promised_by,
+        min(d.promised_by) FILTER (WHERE l.ordered > l.canceled + l.delivered + l.return_requested + l.returned) AS due
+    FROM order_lines l JOIN products x USING (sku_id)
+    LEFT JOIN LATERAL (
+        SELECT v.version, v.promised_by FROM promises v
+        WHERE v.order_id = l.order_id AND v.line_no = l.line_no AND v.version >= 2 ORDER BY v.version DESC LIMIT 1
+    ) w ON true
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN w.version IS NOT NULL THEN w.promised_by
+            WHEN l.backordered + l.shortfall = 0 THEN o.promised_by END AS promised_by
+    ) d
+    WHERE l.order_id = o.order_id
+) l
+WHERE o.order_id = ANY($1)
+
+-- name: open_exceptions
+SELECT order_id, count(*)::integer AS open FROM exceptions WHERE order_id = ANY($1) AND resolved_at IS NULL GROUP BY order_id
+
+-- name: newest_orders
+SELECT order_id FROM orders WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2
+
+-- name: take_search
+SELECT one_row FROM search_writer FOR UPDATE
+
+-- name: places_of
+SELECT order_id, segment, place, terms FROM search_orders WHERE order_id = ANY($1)
+
+-- name: segments
+-- Newest first: those that hold ids below $1.
+SELECT segment, first_id, orders FROM search_segments WHERE first_id < $1 ORDER BY first_id DESC
+
+-- name: segments_from
+-- The segment an id belongs to, and all after it, oldest first.
+SELECT segment, first_id, orders FROM search_segments
+WHERE first_id >= (SELECT first_id FROM search_segments WHERE first_id <= $1 ORDER BY first_id DESC LIMIT 1)
+ORDER BY first_id
+
+-- name: newest_found
+SELECT order_id FROM search_orders ORDER BY order_id DESC LIMIT 1
+
+-- name: open_segment
+INSERT INTO search_segments (segment, first_id, orders) SELECT max(segment) + 1, $1, 0 FROM search_segments RETURNING segment
+
+-- name: count_places
+UPDATE search_segments s SET orders = n.orders FROM unnest($1::integer[], $2::integer[]) AS n (segment, orders)
+WHERE s.segment = n.segment
+
+-- name: put_order_terms
+INSERT INTO search_orders (order_id, segment, place, terms)
+SELECT order_id, segment, place, string_to_array(terms, E'\n')
+FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (order_id, segment, place, terms)
+ON CONFLICT (order_id) DO UPDATE SET terms = excluded.terms
+
+-- name: read_terms
+SELECT t.segment, t.term, t.places FROM unnest($1::integer[], $2::text[]) AS k (segment, term)
+JOIN search_terms t ON t.segment = k.segment AND t.term = k.term
+
+-- name: put_terms
+INSERT INTO search_terms (segment, term, places) SELECT * FROM unnest($1::integer[], $2::text[], $3::bytea[])
+ON CONFLICT (segment, term) DO UPDATE SET places = excluded.places
+
+-- name: drop_terms
+DELETE FROM search_terms t USING unnest($1::integer[], $2::text[]) AS k (segment, term)
+WHERE t.segment = k.segment AND t.term = k.term
+
+-- name: empty_terms
+DELETE FROM search_terms WHERE segment = $1
+
+-- name: empty_places
+DELETE FROM search_orders WHERE segment = $1
+
+-- name: segment_at
+SELECT s.segment, (SELECT n.first_id FROM search_segments n WHERE n.first_id > s.first_id ORDER BY n.first_id LIMIT 1) AS until
+FROM search_segments s WHERE s.first_id = $1
+
+-- name: orders_found_before
+SELECT coalesce(sum(orders), 0)::bigint FROM search_segments WHERE first_id < $1
+
+-- name: orders_from
+SELECT order_id FROM orders WHERE order_id >= $1 AND order_id < $2 ORDER BY order_id LIMIT $3
+
+-- name: find_places
+-- For each segment and condition, the sets of all terms in its ranges.
+SELECT s.segment, k.condition, array_agg(t.places) AS places
+FROM unnest($1::integer[]) AS s (segment)
+CROSS JOIN unnest($2::integer[], $3::text[], $4::text[]) AS k (condition, low, high)
+CROSS JOIN LATERAL (
+    SELECT t.places FROM search_terms t WHERE t.segment = s.segment AND t.term >= k.low AND t.term <= k.high
+) t
+GROUP BY s.segment, k.condition
+
+-- name: find_values
+-- The sets of each term in a range, by segment.
+SELECT t.segment, t.term, t.places
+FROM unnest($1::integer[]) AS s (segment)
+CROSS JOIN LATERAL (
+    SELECT * FROM search_terms t WHERE t.segment = s.segment AND t.term >= $2 AND t.term <= $3
+) t
+
+-- name: find_excepted
+SELECT f.segment, array_agg(DISTINCT f.place) AS places
+FROM exceptions e JOIN search_orders f USING (order_id)
+WHERE e.resolved_at IS NULL AND e.order_id >= $1 AND e.order_id < $2 GROUP BY f.segment
+
+-- name: orders_at
+SELECT f.order_id FROM unnest($1::integer[], $2::integer[]) AS k (segment, place)
+JOIN search_orders f ON f.segment = k.segment AND f.place = k.place
+WHERE f.order_id < $3 ORDER BY f.order_id DESC LIMIT $4
+
+-- name: orders_among
+-- The newest orders from $1 to before $2 that a bitmap names.
+SELECT order_id FROM search_orders
+WHERE order_id >= $1 AND order_id < $2 AND segment = $3 AND get_bit($4::bytea, place) = 1 ORDER BY order_id DESC LIMIT $5

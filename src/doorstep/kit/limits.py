@@ -41,3 +41,10 @@ PARCEL_WEIGHT_G = 30_000  # heavier goods travel in several parcels; most carrie
 METRICS_LOOK_BACK, METRICS_PARCELS = timedelta(days=30), 1_000  # judged at each scrape: ten milliseconds, for ever
 METRICS_WITHIN_S = 8.0  # Prometheus asks for 10 s at most
 TRACKING_SILENCE = timedelta(hours=48)  # handed over, and nothing heard for so long: someone must ask
+
+SEARCH_SEGMENT = (
+    4_096  # orders in one part of the search index: bitmaps of 512 bytes, some 250 parts of a million orders
+)
+SEARCH_ROWS = 150_000  # rows of the index one search reads at most, about 100 ms; then it says how far it came
+SEARCH_WORDS, SEARCH_WORD = 8, 40  # words of a search; characters of one
+COUNT_TO = 1_000  # what takes reading word by word is counted so far: "1,000+"
