@@ -99,10 +99,10 @@ async def test_a_session_ends_when_it_is_idle_or_old_or_the_person_leaves(
         "DELETE FROM memberships",
     ):
         desk = await hire("admin")
-        await desk.get("/console/account")
+        assert desk.login in await desk.get("/console/account")
         async with database.shared() as tx:
             await tx.execute(change)
-        await desk.get("/console/account", expect=303)
+        assert desk.login not in await desk.get("/console/account", expect=303)
 
 
 @pytest.mark.parametrize("csrf", ["", "x", "0" * 64, "é"])

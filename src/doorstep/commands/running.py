@@ -49,7 +49,7 @@ async def _up(found: Settings, machine: bool) -> None:
         await supervisor.start((), guards)
         await supervisor.wait_ready(_READY_WITHIN_S)
         async with database_address(found) as address:
-            await _prepare(address)
+            password = await _prepare(address)
             env = settings_of.environment(msgspec.structs.replace(found, database_url=address))
             children = [
                 Child(
@@ -63,7 +63,7 @@ async def _up(found: Settings, machine: bool) -> None:
             ]
             await supervisor.start(children)
             await supervisor.wait_ready(_READY_WITHIN_S)
-            _welcome(found, machine)
+            _welcome(found, machine, password)
             await supervisor.until_signaled()
             say("stopping")
 
@@ -78,29 +78,40 @@ def _telling(machine: bool) -> Any:
     return tell
 
 
-async def _prepare(address: str) -> None:
+async def _prepare(address: str) -> str | None:
+    """Migrate, make the brand, and at the first start the admin; their password, told only now."""
+    from doorstep.db import Database
     from doorstep.db.migrate import create_brand, migrate
+    from doorstep.web.console.people import ensure_admin
 
     for step in await migrate(address):
         say(f"migrated {step}")
     if await create_brand(address, "main", "Main"):
         say("made the brand main")
+    database = Database(address, pool_size=1)
+    try:
+        return await ensure_admin(database, "main")
+    finally:
+        await database.close()
 
 
-def _welcome(found: Settings, machine: bool) -> None:
+def _welcome(found: Settings, machine: bool, password: str | None) -> None:
     links = {
+        "console": f"{found.url}/console",
         "api": f"{found.url}/v1",
         "openapi": f"{found.url}/openapi.json",
         "health": f"{found.url}/healthz",
         "data": str(found.data),
     }
     if machine:
-        emit({"ready": True, **links})
+        emit({"ready": True, **links, **({"login": "admin", "password": password} if password else {})})
         sys.stdout.flush()
         return
     out.print("\n[bold green]Doorstep is up.[/]\n")
     for name, link in links.items():
         out.print(f"  {name:<8} [cyan]{escape(link)}[/]")
+    if password:
+        out.print(f"\n  Log in as [bold]admin[/] with the password [bold]{password}[/]  (told only now)")
     missing = [
         name
         for name, there in (("carrier", found.carriers), ("payment gateway", found.gateway), ("mail", found.mail))

@@ -19,6 +19,7 @@ import uvloop
 from doorstep import settings as settings_of
 from doorstep.db import embedded
 from doorstep.demo.driver import Driver
+from doorstep.demo.keeping import keep_alive
 from doorstep.demo.runfile import Done, Run, new_run, read_run, write_run, write_whole
 from doorstep.demo.scenario import SEED, Scenario, build
 from doorstep.demo.screen import Screen
@@ -124,9 +125,10 @@ async def play(options: Options, screen: Screen) -> int:
         good = all(floor["ok"] for floor in figures["floors"].values())
         screen.closing(figures, good=good)
         if options.keep:
-            await set_clock(stage.brand, wall_now(), rate=1.0)
+            # Not back, when time was let pass in the console before.
+            await set_clock(stage.brand, max(wall_now(), await stage.brand.now()), rate=1.0)
             screen.links(stage, figures)
-            await asyncio.Event().wait()
+            await keep_alive(stage)
         return 0 if good else 1
 
 

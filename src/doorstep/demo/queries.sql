@@ -141,3 +141,7 @@ SELECT o.order_id, o.number, count(DISTINCT e.kind) AS kinds
 FROM orders o JOIN events e USING (order_id)
 WHERE (SELECT count(*) FROM order_lines l WHERE l.order_id = o.order_id) <= 8
 GROUP BY o.order_id, o.number ORDER BY kinds DESC, count(*), o.number LIMIT 1
+
+-- name: on_the_road
+SELECT shipment_id, tracking_number FROM shipments
+WHERE handed_over_at IS NOT NULL AND delivered_at IS NULL AND tracking_number IS NOT NULL AND shipment_id <> ALL($1)

@@ -39,6 +39,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     secret: str
     webhook_secret: str
     api_key: str = ""
+    console_password: str = ""
     ports: Ports | None = None
     finished: bool = False
     seconds: dict[str, float] = {}

@@ -145,6 +145,8 @@ def _links(stage: Stage, figures: Figures) -> RenderableType:
         "",
         f"  API        [cyan]{stage.api_url}/v1[/]   its description [cyan]{stage.api_url}/openapi.json[/]",
         f"  your key   [bold]{stage.run.api_key}[/]",
+        f"  console    [cyan]{stage.api_url}/console[/]   the staff's side; log in as [bold]admin[/], password"
+        f" [bold]{stage.run.console_password}[/]",
         f"  mailbox    [cyan]{stage.messages_url}/[/]   every e-mail and text message, as customers see it",
         f"  logs       {escape(str(stage.folder / 'logs'))}",
         "",

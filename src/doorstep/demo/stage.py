@@ -24,6 +24,7 @@ from doorstep.demo.runfile import Ports, Run, write_run, write_whole
 from doorstep.settings import Outside, Settings
 from doorstep.supervisor import Child, Supervisor, postgres_guard
 from doorstep.web.api.keys import create
+from doorstep.web.console.people import ensure_admin
 
 SQL = statements(__package__)
 BRAND = "main"
@@ -119,7 +120,7 @@ async def on_stage(folder: Path, run: Run, *, starts_at: datetime, port: int, te
 
 
 async def _prepare(database: Database, run: Run, starts_at: datetime) -> Run:
-    """Bring the database to where a run can begin; the run with its key."""
+    """Bring the database to where a run can begin; the run with its key and the console's password."""
     await migrate(database.dsn)
     await create_brand(database.dsn, BRAND, BRAND_TITLE)
     if run.api_key:
@@ -127,7 +128,9 @@ async def _prepare(database: Database, run: Run, starts_at: datetime) -> Run:
     async with database.shared() as tx:
         _, secret = await create(tx, brand=BRAND, name="demo", scope="write")
     await set_clock(await database.brand(BRAND), starts_at, rate=0.0)
-    return msgspec.structs.replace(run, api_key=secret)
+    # Kept in the run's file, for its owner only: whoever starts the demo again wants to log in again.
+    password = await ensure_admin(database, BRAND, must_change=False)
+    return msgspec.structs.replace(run, api_key=secret, console_password=password or "")
 
 
 def _children(folder: Path, run: Run, ports: Ports, dsn: str) -> list[Child]:

@@ -14,7 +14,7 @@ from doorstep.db.pool import clock_now
 from doorstep.insights import Moment
 from doorstep.journal import Command
 from doorstep.journal.audit_log import record
-from doorstep.web.api.body import Malformed
+from doorstep.kit.errors import Malformed
 from doorstep.web.console.people import SQL
 from doorstep.web.console.staff import Staff
 
