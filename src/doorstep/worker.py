@@ -13,8 +13,9 @@ from typing import Any
 import asyncpg
 import structlog
 
-from doorstep.db import Brand, Database
-from doorstep.db.pool import GONE
+from doorstep import carts
+from doorstep.db import Brand, Database, Tx
+from doorstep.db.pool import GONE, clock_now
 from doorstep.jobs import Kind, Runner
 from doorstep.journal import Reaction, Reactor, give_positions
 from doorstep.journal.append import SQL as JOURNAL_SQL
@@ -27,6 +28,7 @@ CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
 IDLE_S = 1.0
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
+LAPSE_S = 60.0
 
 
 class BrandWorker:
@@ -61,6 +63,14 @@ class BrandWorker:
             await tx.execute(JOURNAL_SQL.prune_commands, wall_now() - KEEP_COMMANDS)
             await tx.execute(JOURNAL_SQL.prune_wrong_answers, wall_now() - KEEP_WRONG_ANSWERS)
 
+    async def lapse(self) -> None:
+        """Give back what carts held until a while ago and nobody has asked for since."""
+        while await self.brand.run(self._lapse):
+            pass
+
+    async def _lapse(self, tx: Tx) -> int:
+        return await carts.lapse(tx, now=await clock_now(tx))
+
     async def run(self) -> None:
         """Work until canceled: the journal, the jobs and the pruning side by side."""
         await _again(self.reactor.prepare, "prepare", once=True)
@@ -70,6 +80,7 @@ class BrandWorker:
                 group.create_task(self._loop(self.came[JOBS], self.runner.take_up, "jobs"))
                 group.create_task(_every(JOB_LEASE.total_seconds() / 3, self.runner.renew, "renew"))
                 group.create_task(_every(PRUNE_S, self.prune, "prune"))
+                group.create_task(_every(LAPSE_S, self.lapse, "lapse"))
         finally:
             await self.runner.stop()
 

@@ -29,7 +29,7 @@ async def test_what_is_claimed_is_reserved_and_no_longer_available(world: World)
     claim = claim_of(world, 3)
     async with world.brand.transaction() as tx:
         await inventory.claim(tx, claims=[claim])
-        available = await inventory.read_stock(tx, [claim.sku_id])
+        available = await inventory.read_stock(tx, [claim.sku_id], now=MONDAY)
         assert await inventory.claims_of(tx, [claim.order_id]) == [claim]
     assert (await world.stock("MUG"))["reserved"] == 3
     assert available[claim.sku_id, claim.location_id] == 7

@@ -72,7 +72,7 @@ async def test_what_comes_back_becomes_what_its_disposition_says(world: World, d
         async with world.brand.transaction() as tx:
             await inventory.restock(tx, items=[item], reference="return 1", actor="test", now=MONDAY)
     async with world.brand.reading() as reader:
-        available = await inventory.read_stock(reader, [item.sku_id])
+        available = await inventory.read_stock(reader, [item.sku_id], now=MONDAY)
     stock = await world.stock("MUG")
     kept = disposition in ("restock", "refurbish", "damaged")
     assert stock["on_hand"] == (12 if kept else 10)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -189,8 +190,8 @@ async def test_units_for_two_lines_are_added_up_before_the_second_look(
     await last.fill({"north": {"LAMP": 1}})
     read_stock = inventory.read_stock
 
-    async def read_then_lose_one(tx: Tx, sku_ids: Iterable[int]) -> dict[tuple[int, int], int]:
-        seen = await read_stock(tx, sku_ids)
+    async def read_then_lose_one(tx: Tx, sku_ids: Iterable[int], **more: Any) -> dict[tuple[int, int], int]:
+        seen = await read_stock(tx, sku_ids, **more)
         async with last.brand.transaction() as other:
             await look_then_claim(other, claim_of(last))
         return seen

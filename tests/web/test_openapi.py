@@ -162,6 +162,22 @@ async def set_up(shop: Shop) -> None:
     await shop.get("/v1/stock/movements", sku="MUG")
     cart = {"country": "GB", "postcode": ADDRESS["postcode"], "lines": [{"sku": "MUG", "quantity": 1}]}
     await shop.send("POST", "/v1/delivery-options", cart)
+    await hold_carts(shop)
+
+
+async def hold_carts(shop: Shop) -> None:
+    """Two carts: one becomes an order, one is given up; and what is refused on the way."""
+    lines = [{"sku": "CARD", "quantity": 1}]
+    wish = {"channel": "web", "lines": lines, "minutes": 5, "country": "GB", "postcode": ADDRESS["postcode"]}
+    bought, given_up = [(await shop.send("POST", "/v1/cart-holds", wish, expect=201))["hold_id"] for _ in range(2)]
+    path = f"/v1/cart-holds/{given_up}"
+    await shop.get(path)
+    await shop.send("PUT", path, {"lines": lines, "minutes": 20})
+    await shop.send("PUT", path, {"lines": [{"sku": "CARD", "quantity": 9000}]}, expect=409)
+    await shop.send("POST", f"{path}/extend", {})
+    await shop.send("POST", f"{path}/release")
+    await shop.place(*lines, cart_hold=bought)
+    await shop.get(f"/v1/cart-holds/{bought}")
 
 
 async def buy_and_work(shop: Shop) -> str:

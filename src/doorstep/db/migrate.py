@@ -24,6 +24,7 @@ BRAND_SCHEMAS = (
     "inventory/schema.sql",
     "delivery/schema.sql",
     "payments/schema.sql",
+    "carts/schema.sql",
     "orders/schema.sql",
     "fulfillment/schema.sql",
     "shipping/schema.sql",

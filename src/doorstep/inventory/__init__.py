@@ -2,17 +2,19 @@
 
 Invariants, held by the database: `reserved` is never below zero nor above what may be sold; a claim never gives back
 more than it took; on_hand, damaged and quality_control are the sums of the movements; `reserved` is the sum of open
-reservations. Locks are taken by (sku_id, location_id), after the rows of the orders.
+claims, of orders and of carts. Locks are taken by (sku_id, location_id), after the rows of the orders.
 """
 
 from doorstep.inventory.audit import audit
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
 from doorstep.inventory.locations import PutLocation, locations, put_locations
-from doorstep.inventory.model import Claim, Disposition, Location, Received, Restock
+from doorstep.inventory.model import CartClaim, Claim, Disposition, Location, Received, Restock
 from doorstep.inventory.move import claims_of, correct_shelf, release, restock, ship
 from doorstep.inventory.receive import count, expect, expected, receive
+from doorstep.inventory.soft import cart_claims, give_back_from_cart, keep_cart_until, lapse, reclaim, take_into_cart
 
 __all__ = [
+    "CartClaim",
     "Claim",
     "ClaimRefused",
     "Disposition",
@@ -21,18 +23,24 @@ __all__ = [
     "Received",
     "Restock",
     "audit",
+    "cart_claims",
     "claim",
     "claims_of",
     "correct_shelf",
     "count",
     "expect",
     "expected",
+    "give_back_from_cart",
+    "keep_cart_until",
+    "lapse",
     "locations",
     "lock_stock",
     "put_locations",
     "read_stock",
     "receive",
+    "reclaim",
     "release",
     "restock",
     "ship",
+    "take_into_cart",
 ]

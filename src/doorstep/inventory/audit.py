@@ -23,7 +23,7 @@ async def audit(tx: Tx) -> list[Finding]:
         ),
         Finding(
             area="units",
-            check="reserved = open reservations = claimed less released, shipped and corrected",
+            check="reserved = open claims of orders and carts = claimed less released, moved, shipped and corrected",
             measured=len(reserved),
             expected=0,
             examples=[str(dict(row)) for row in reserved[:3]],

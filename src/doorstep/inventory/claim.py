@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
 
 from doorstep.db import Tx, statements
 from doorstep.inventory.model import Claim
@@ -17,9 +19,12 @@ class ClaimRefused(Exception):
     """
 
 
-async def read_stock(tx: Tx, sku_ids: Iterable[int]) -> dict[Key, int]:
-    """Units available to claim, by (sku_id, location_id); unlocked, so only a guess by the time it is used."""
-    rows = await tx.fetch(SQL.read_stock, list(set(sku_ids)))
+async def read_stock(tx: Tx, sku_ids: Iterable[int], *, now: datetime, cart: UUID | None = None) -> dict[Key, int]:
+    """Units available to claim, by (sku_id, location_id); unlocked, so only a guess by the time it is used.
+
+    What has expired in carts by now counts, and what the hold of `cart` has taken itself.
+    """
+    rows = await tx.fetch(SQL.read_stock, list(set(sku_ids)), now, cart)
     return {(row["sku_id"], row["location_id"]): row["available"] for row in rows}
 
 
@@ -30,7 +35,7 @@ async def lock_stock(
     there.
 
     Either the given keys, or all rows of the given SKUs. Lock once per transaction: a second call could lock a lower
-    key.
+    key. What has expired in carts does not count before `reclaim` has taken it back.
     """
     if sku_ids is not None:
         rows = await tx.fetch(SQL.lock_stock_of_skus, list(set(sku_ids)))

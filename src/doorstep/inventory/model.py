@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -42,6 +43,16 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     sku_id: int
     location_id: int
     quantity: int
+
+
+class CartClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a cart's hold at a location, until `expires_at`, and after it until somebody needs them."""
+
+    hold_id: UUID
+    sku_id: int
+    location_id: int
+    quantity: int
+    expires_at: datetime
 
 
 class Restock(msgspec.Struct, frozen=True, kw_only=True):

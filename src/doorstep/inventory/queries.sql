@@ -1,7 +1,14 @@
 -- name: read_stock
-SELECT s.sku_id, s.location_id,
-    s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit AS available
-FROM stock s WHERE s.sku_id = ANY($1)
+-- With what has expired in carts by $2, for whoever claims takes it back; and with what the cart $3 holds itself.
+SELECT s.sku_id, s.location_id, s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit
+    + coalesce(c.units, 0) AS available
+FROM stock s LEFT JOIN (
+    SELECT sku_id, location_id, sum(open)::integer AS units FROM (
+        SELECT sku_id, location_id, open FROM cart_claims WHERE sku_id = ANY($1) AND open > 0 AND expires_at <= $2
+        UNION ALL SELECT sku_id, location_id, open FROM cart_claims WHERE hold_id = $3 AND expires_at > $2
+    ) free GROUP BY sku_id, location_id
+) c USING (sku_id, location_id)
+WHERE s.sku_id = ANY($1)
 
 -- name: lock_stock
 SELECT s.sku_id, s.location_id,
@@ -69,6 +76,76 @@ WITH given AS (
 )
 SELECT (SELECT count(*) FROM lowered) AS claims, (SELECT count(*) FROM counters) AS counters,
     (SELECT count(*) FROM sums) AS keys
+
+-- name: cart_claims
+SELECT hold_id, sku_id, location_id, open AS quantity, expires_at FROM cart_claims WHERE hold_id = ANY($1) AND open > 0
+ORDER BY hold_id, sku_id, location_id
+
+-- name: take_into_cart
+-- The guard is the claim's own. The caller compares the count.
+WITH wanted AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[], $5::timestamptz[])
+        AS w (hold_id, sku_id, location_id, quantity, expires_at)
+), taken AS (
+    INSERT INTO cart_claims AS c (hold_id, sku_id, location_id, claimed, open, expires_at)
+    SELECT hold_id, sku_id, location_id, quantity, quantity, expires_at FROM wanted
+    ON CONFLICT (hold_id, sku_id, location_id) DO UPDATE SET claimed = c.claimed + excluded.claimed,
+        open = c.open + excluded.open, expires_at = excluded.expires_at
+), sums AS (
+    SELECT sku_id, location_id, sum(quantity) AS quantity FROM wanted GROUP BY sku_id, location_id
+)
+UPDATE stock s SET reserved = s.reserved + sums.quantity FROM sums
+WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
+    AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit >= sums.quantity
+
+-- name: give_back_from_cart
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::integer[])
+        AS g (hold_id, sku_id, location_id, quantity)
+), lowered AS (
+    UPDATE cart_claims c SET open = c.open - g.quantity FROM given g
+    WHERE c.hold_id = g.hold_id AND c.sku_id = g.sku_id AND c.location_id = g.location_id AND c.open >= g.quantity
+    RETURNING c.hold_id
+), sums AS (
+    SELECT sku_id, location_id, sum(quantity) AS quantity FROM given GROUP BY sku_id, location_id
+), counters AS (
+    UPDATE stock s SET reserved = s.reserved - sums.quantity FROM sums
+    WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
+), told AS (
+    INSERT INTO stock_movements (sku_id, location_id, kind, reserved_delta, reason, reference, actor, occurred_at)
+    SELECT sku_id, location_id, $5, -quantity, $6, 'cart:' || replace(hold_id::text, '-', ''), $7, $8 FROM given
+)
+SELECT count(*) FROM lowered
+
+-- name: reclaim
+-- What expired by $3 goes back, at keys whose stock rows the caller has locked in a statement before: the snapshot of one
+-- statement for both would be older than the lock, and would give back what was just extended or sold. $4: carts to spare.
+WITH found AS (
+    SELECT c.hold_id, c.sku_id, c.location_id, c.open
+    FROM unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+    JOIN cart_claims c ON c.sku_id = k.sku_id AND c.location_id = k.location_id
+    WHERE c.open > 0 AND c.expires_at <= $3 AND c.hold_id <> ALL($4::uuid[])
+), emptied AS (
+    UPDATE cart_claims c SET open = c.open - f.open FROM found f
+    WHERE c.hold_id = f.hold_id AND c.sku_id = f.sku_id AND c.location_id = f.location_id
+), sums AS (
+    SELECT sku_id, location_id, sum(open)::integer AS quantity FROM found GROUP BY sku_id, location_id
+), counters AS (
+    UPDATE stock s SET reserved = s.reserved - sums.quantity FROM sums
+    WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
+), told AS (
+    INSERT INTO stock_movements (sku_id, location_id, kind, reserved_delta, reason, reference, actor, occurred_at)
+    SELECT sku_id, location_id, 'released', -open, 'cart hold expired', 'cart:' || replace(hold_id::text, '-', ''), $5, $6
+    FROM found
+)
+SELECT sku_id, location_id, quantity FROM sums
+
+-- name: keep_cart_until
+UPDATE cart_claims SET expires_at = $2 WHERE hold_id = $1 AND open > 0 AND expires_at <> $2
+
+-- name: lapsed_keys
+SELECT DISTINCT sku_id, location_id FROM (
+    SELECT sku_id, location_id FROM cart_claims WHERE open > 0 AND expires_at <= $1 ORDER BY sku_id, expires_at LIMIT $2) c
 
 -- name: claims_of
 SELECT order_id, line_no, sku_id, location_id, open AS quantity FROM reservations
@@ -158,14 +235,16 @@ WHERE (s.on_hand, s.damaged, s.quality_control)
     IS DISTINCT FROM (coalesce(m.on_hand, 0), coalesce(m.damaged, 0), coalesce(m.quality_control, 0))
 
 -- name: audit_reserved
-SELECT s.sku_id, s.location_id, s.reserved, coalesce(r.open, 0) AS open,
+SELECT s.sku_id, s.location_id, s.reserved, coalesce(r.firm, 0) AS firm, coalesce(r.soft, 0) AS soft,
     coalesce(r.claimed, 0) + coalesce(m.reserved, 0) AS ledger
 FROM stock s
-LEFT JOIN (SELECT sku_id, location_id, sum(open) AS open, sum(claimed) AS claimed FROM reservations
+LEFT JOIN (SELECT sku_id, location_id, sum(firm) AS firm, sum(soft) AS soft, sum(claimed) AS claimed
+    FROM (SELECT sku_id, location_id, open AS firm, 0 AS soft, claimed FROM reservations
+        UNION ALL SELECT sku_id, location_id, 0, open, claimed FROM cart_claims) every
     GROUP BY sku_id, location_id) r USING (sku_id, location_id)
 LEFT JOIN (SELECT sku_id, location_id, sum(reserved_delta) AS reserved FROM stock_movements
     GROUP BY sku_id, location_id) m USING (sku_id, location_id)
-WHERE s.reserved <> coalesce(r.open, 0) OR s.reserved <> coalesce(r.claimed, 0) + coalesce(m.reserved, 0)
+WHERE s.reserved <> coalesce(r.firm, 0) + coalesce(r.soft, 0) OR s.reserved <> coalesce(r.claimed, 0) + coalesce(m.reserved, 0)
 
 -- name: audit_oversold
 SELECT count(*) AS keys, coalesce(sum(reserved - (on_hand - damaged - quality_control + oversell_limit)), 0) AS units

@@ -46,7 +46,25 @@ CREATE TABLE reservations (
     PRIMARY KEY (order_id, line_no, location_id)
 );
 
--- Every change of a counter, append-only. Claims are the exception: the reservation row itself records them.
+-- A cart's claim on a location's units, until it expires: `claimed` is all it ever took there, `open` what it still holds.
+-- Only whoever has locked the stock row of (sku_id, location_id) writes here, so that who reclaims under that lock and who
+-- extends never meet. The cart itself is in cart_holds; `expires_at` is kept here too, for the index below.
+CREATE TABLE cart_claims (
+    hold_id uuid NOT NULL,
+    sku_id integer NOT NULL,
+    location_id integer NOT NULL,
+    claimed integer NOT NULL CHECK (claimed > 0),
+    open integer NOT NULL,
+    expires_at timestamptz NOT NULL,
+    -- This prevents a cart from giving back more than it took.
+    CONSTRAINT cart_claims_within_claim CHECK (open BETWEEN 0 AND claimed),
+    -- This prevents a cart from holding the same units twice.
+    PRIMARY KEY (hold_id, sku_id, location_id)
+);
+-- What has expired, found without a look at what has not.
+CREATE INDEX cart_claims_open ON cart_claims (sku_id, expires_at) WHERE open > 0;
+
+-- Every change of a counter, append-only. Claims are the exception: the rows of reservations and cart_claims record them.
 CREATE TABLE stock_movements (
     movement_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     sku_id integer NOT NULL,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import UUID
 
 import msgspec
 
 from doorstep import catalog
+from doorstep.carts import CartHold, HoldEnded
 from doorstep.catalog import Product
 from doorstep.kit.errors import Fault, Invalid, Problem
 from doorstep.kit.money import prorate
@@ -38,6 +40,7 @@ class Draft(msgspec.Struct, kw_only=True):
     lines: list[DraftLine]
     holds: list[tuple[HoldReason, str]]
     request: Request
+    cart_hold: CartHold | None
     decision: Decision | None = None
 
     @property
@@ -48,12 +51,18 @@ class Draft(msgspec.Struct, kw_only=True):
 
 
 def draft(
-    placing: Placing, channels: Mapping[str, Channel], products: Mapping[str, Product], network: Network, now: datetime
+    placing: Placing,
+    channels: Mapping[str, Channel],
+    products: Mapping[str, Product],
+    network: Network,
+    holds: Mapping[UUID, CartHold],
+    now: datetime,
 ) -> Draft | Problem:
-    """The order, ready to be routed, or everything that is wrong with it."""
+    """The order, ready to be routed, or everything that is wrong with it. `holds`: the carts' holds by id."""
     order = placing.order
     channel = channels.get(order.channel)
-    faults = _order_faults(placing, channel, network)
+    hold = holds.get(placing.cart_hold) if placing.cart_hold else None
+    faults = [*_order_faults(placing, channel, network), *_hold_faults(placing, channel, hold)]
     lines: list[DraftLine] = []
     discounts = prorate(order.discount_minor, [line.total_minor for line in order.lines])
     for line_no, (line, discount_minor) in enumerate(zip(order.lines, discounts, strict=True), start=1):
@@ -63,6 +72,8 @@ def draft(
             lines.append(_line(line_no, line, product, network, line.discount_minor + discount_minor))
     if faults or channel is None:
         return Invalid(faults)
+    if hold is not None and hold.ended:
+        return HoldEnded.of(hold)
     service = network.planner.services[order.service]
     return Draft(
         placing=placing,
@@ -71,6 +82,7 @@ def draft(
         on_short=order.on_short or channel.on_short,
         lines=lines,
         holds=_holds(placing, channel),
+        cart_hold=hold,
         request=Request(
             service=order.service,
             country=order.ship_to.country,
@@ -118,6 +130,16 @@ def _order_faults(placing: Placing, channel: Channel | None, network: Network) -
     elif not network.goes_to(order.service, order.ship_to.country, order.ship_to.postcode):
         faults.append(Fault("/service", f"{order.service} does not deliver to {order.ship_to.country}."))
     return faults
+
+
+def _hold_faults(placing: Placing, channel: Channel | None, hold: CartHold | None) -> list[Fault]:
+    if placing.cart_hold is None:
+        return []
+    if hold is None:
+        return [Fault("/cart_hold", f"There is no cart hold {placing.order.cart_hold}.")]
+    if channel is not None and hold.channel_id != channel.channel_id:
+        return [Fault("/cart_hold", f"{placing.order.cart_hold} is a cart of another channel.")]
+    return []
 
 
 def _line_faults(line: PlaceLine, product: Product | None, at: str) -> list[Fault]:

@@ -12,6 +12,7 @@ import structlog
 
 from doorstep.db import Brand
 from doorstep.db.pool import GONE
+from doorstep.inventory import ClaimRefused
 from doorstep.kit.errors import Problem, Unavailable
 from doorstep.kit.limits import LINES_PER_BATCH, ORDERS_WAITING
 from doorstep.orders.place import place_batch
@@ -62,7 +63,7 @@ class Intake:
         """Place a batch; when the database refuses it, halve it down to the one that is to blame."""
         try:
             outcomes = await self._persist([placing for placing, _ in batch])
-        except asyncpg.PostgresError as error:
+        except (asyncpg.PostgresError, ClaimRefused) as error:
             if len(batch) > 1:
                 await self._place(batch[: len(batch) // 2])
                 await self._place(batch[len(batch) // 2 :])

@@ -7,42 +7,52 @@ write. See docs/operate/locking.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
-from doorstep import catalog, inventory
+from doorstep import carts, catalog, inventory
+from doorstep.carts import CartHold
 from doorstep.db import Brand, Tx
 from doorstep.db.pool import clock_now
 from doorstep.kit.errors import BodyDiffers, Problem, Short
 from doorstep.kit.ids import show
 from doorstep.orders import write
 from doorstep.orders.draft import Draft, draft
-from doorstep.orders.placing import Key, Outcome, Placing, answer
+from doorstep.orders.placing import Outcome, Placing, answer
 from doorstep.orders.requests import differing
 from doorstep.routing import Decision, Network, NetworkCache, restored
 
-Available = dict[tuple[int, int], int]
+Key = tuple[int, int]  # (sku_id, location_id)
+Available = dict[Key, int]
 
 
 async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Placing]) -> list[Outcome]:
     """Place orders in one transaction (two when some must see all stock under lock); an outcome each, in their order.
 
     Of requests with one key the first decides, the others are answered as its retries. A bad request is an outcome;
-    what is raised is the database's, and takes the whole batch back.
+    what is raised is the database's, and takes the whole batch back. An order with a cart's hold is decided under lock
+    only: what the cart has is not sure before.
     """
     outcomes: dict[int, Outcome] = {}
-    first: dict[Key, int] = {}
+    first: dict[tuple[str, str], int] = {}
     for place, placing in enumerate(batch):
         first.setdefault(placing.key, place)
     for under_lock in (False, True):
-        pending = [place for place in first.values() if place not in outcomes]
+        pending = [
+            place
+            for place in first.values()
+            if place not in outcomes and (under_lock or batch[place].cart_hold is None)
+        ]
         if pending:
-            decided = await _transact(brand, networks, [batch[place] for place in pending], under_lock)
-            outcomes |= {pending[i]: outcome for i, outcome in decided.items()}
+            found = await _transact(brand, networks, [batch[place] for place in pending], under_lock)
+            outcomes |= {pending[i]: outcome for i, outcome in found.items()}
     for place, placing in enumerate(batch):
         head = first[placing.key]
-        if place not in outcomes and outcomes[head].problem and batch[head].fingerprint == placing.fingerprint:
-            outcomes[place] = outcomes[head]  # refused like the first of its kind, without asking again
+        decided = outcomes.get(head)
+        if place not in outcomes and decided and decided.problem and batch[head].fingerprint == placing.fingerprint:
+            outcomes[place] = decided  # refused like the first of its kind, without asking again
     repeats = [place for place in range(len(batch)) if place not in outcomes]
     if repeats:
         again = await place_batch(brand, networks, [batch[place] for place in repeats])
@@ -56,12 +66,16 @@ async def _transact(
     """One transaction. Outcomes by place in the batch; those missing lost a race and must try again under lock."""
 
     async def attempt(tx: Tx) -> dict[int, Outcome]:
+        holds = await carts.lock(tx, [placing.cart_hold for placing in batch if placing.cart_hold])
         network = await networks.get(tx)
         outcomes = await _replays(tx, network, batch)
         now = await clock_now(tx)
-        drafts = await _drafts(tx, network, batch, outcomes, now)
+        drafts = await _drafts(tx, network, batch, outcomes, holds, now)
         if drafts:
-            await _choose(tx, network, drafts, outcomes, under_lock)
+            if under_lock:
+                await _choose_under_lock(tx, network, drafts, outcomes, now)
+            else:
+                await _choose(tx, network, drafts, now)
         if drafts:
             written = await write.insert(tx, list(drafts.values()), now=now)
             for place, made in drafts.items():
@@ -98,7 +112,12 @@ async def _replays(tx: Tx, network: Network, batch: Sequence[Placing]) -> dict[i
 
 
 async def _drafts(
-    tx: Tx, network: Network, batch: Sequence[Placing], outcomes: dict[int, Outcome], now: datetime
+    tx: Tx,
+    network: Network,
+    batch: Sequence[Placing],
+    outcomes: dict[int, Outcome],
+    holds: Mapping[UUID, CartHold],
+    now: datetime,
 ) -> dict[int, Draft]:
     """Drafts by place of all that have no outcome yet; those that are wrong get theirs."""
     channels = await write.channels(tx)
@@ -106,7 +125,7 @@ async def _drafts(
     products = await catalog.load(tx, list({line.sku for place in todo for line in batch[place].order.lines}))
     drafts: dict[int, Draft] = {}
     for place in todo:
-        made = draft(batch[place], channels, products, network, now)
+        made = draft(batch[place], channels, products, network, holds, now)
         if isinstance(made, Problem):
             outcomes[place] = Outcome(problem=made)
         else:
@@ -114,39 +133,89 @@ async def _drafts(
     return drafts
 
 
-async def _choose(
-    tx: Tx, network: Network, drafts: dict[int, Draft], outcomes: dict[int, Outcome], under_lock: bool
-) -> None:
-    """Decide for each draft, in order of arrival, and lock what was decided. Drafts that get nothing are taken out.
-
-    Unlocked, a shortage is only a guess: those drafts are left without outcome. Under lock it is the truth.
+async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime) -> None:
+    """Decide for each draft, in order of arrival, and lock what was decided. Drafts that get nothing are taken out:
+    unlocked, a shortage is only a guess.
     """
     sku_ids = {demand.sku_id for made in drafts.values() for demand in made.request.demands}
-    if under_lock:
-        available = await inventory.lock_stock(tx, sku_ids=sku_ids)
-    else:
-        available = await inventory.read_stock(tx, sku_ids)
+    available = await inventory.read_stock(tx, sku_ids, now=now)
     for place, made in list(drafts.items()):
         made.decision = network.decide(made.request, available)
-        if made.decision.short and not under_lock:
-            del drafts[place]
-        elif made.decision.short and made.on_short == "refuse":
-            outcomes[place] = Outcome(problem=_refusal(made, available))
+        if made.decision.short:
             del drafts[place]
         else:
             _take(available, made)
-    if not under_lock:
-        fresh = await inventory.lock_stock(tx, keys={key for made in drafts.values() for key in _units(made)})
-        for place, made in list(drafts.items()):
-            if all(fresh.get(key, 0) >= units for key, units in _units(made).items()):
-                _take(fresh, made)
-            else:
-                del drafts[place]
+    asked: Counter[Key] = Counter()
+    for made in drafts.values():
+        asked.update(_units(made))
+    fresh = await inventory.lock_stock(tx, keys=asked)
+    await _reclaim(tx, fresh, [key for key, units in asked.items() if units > fresh.get(key, 0)], now)
+    for place, made in list(drafts.items()):
+        if all(fresh.get(key, 0) >= units for key, units in _units(made).items()):
+            _take(fresh, made)
+        else:
+            del drafts[place]
 
 
-def _units(made: Draft) -> dict[tuple[int, int], int]:
+async def _choose_under_lock(
+    tx: Tx, network: Network, drafts: dict[int, Draft], outcomes: dict[int, Outcome], now: datetime
+) -> None:
+    """Decide with all stock of the SKUs locked: what is short now is short. Drafts that get nothing are taken out.
+
+    Carts that hold units come first, each counting its own; of two orders with one cart the second is left without
+    outcome, to be looked at when the first stands.
+    """
+    sku_ids = {demand.sku_id for made in drafts.values() for demand in made.request.demands}
+    by_id = {made.cart_hold.hold_id: made.cart_hold for made in drafts.values() if made.cart_hold}
+    sku_ids |= {sku_id for cart in by_id.values() for sku_id, _ in cart.lines}
+    available = await inventory.lock_stock(tx, sku_ids=sku_ids)
+    own: defaultdict[UUID | None, dict[Key, int]] = defaultdict(dict)
+    for claim in await inventory.cart_claims(tx, by_id) if by_id else ():
+        own[claim.hold_id][claim.sku_id, claim.location_id] = claim.quantity
+    eaten: set[UUID] = set()
+    for place, made in sorted(drafts.items(), key=lambda entry: entry[1].cart_hold is None):
+        cart = made.cart_hold.hold_id if made.cart_hold else None
+        if cart in eaten:
+            del drafts[place]
+            continue
+        _add(available, own[cart])
+        made.decision = network.decide(made.request, available)
+        if made.decision.short:
+            missing = _missing(made)
+            keys = [key for key in available if key[0] in missing]
+            await _reclaim(tx, available, keys, now, spare=by_id if cart else eaten)
+            made.decision = network.decide(made.request, available)
+        if made.decision.short and made.on_short == "refuse":
+            outcomes[place] = Outcome(problem=_refusal(made, available))
+            del drafts[place]
+            _add(available, {key: -units for key, units in own[cart].items()})
+        else:
+            _take(available, made)
+            eaten |= {cart} if cart else set()
+
+
+async def _reclaim(
+    tx: Tx, available: Available, keys: Sequence[Key], now: datetime, *, spare: Iterable[UUID] = ()
+) -> None:
+    """What has expired in carts at these keys, which are locked, becomes available."""
+    if keys:
+        _add(available, await inventory.reclaim(tx, keys=keys, expired_by=now, now=now, spare=spare))
+
+
+def _add(available: Available, units: Mapping[Key, int]) -> None:
+    for key, more in units.items():
+        available[key] += more
+
+
+def _missing(made: Draft) -> set[int]:
+    """SKUs of which a draft got too few."""
+    short = dict(made.decided.short)
+    return {line.product.sku_id for line in made.lines if line.line_no in short}
+
+
+def _units(made: Draft) -> dict[Key, int]:
     """Units a draft takes, by (sku_id, location_id), added up over its lines."""
-    units: dict[tuple[int, int], int] = {}
+    units: dict[Key, int] = {}
     for claim in write.claims(made):
         key = (claim.sku_id, claim.location_id)
         units[key] = units.get(key, 0) + claim.quantity
@@ -158,7 +227,7 @@ def _take(available: Available, made: Draft) -> None:
         available[key] -= units
 
 
-def _refusal(made: Draft, available: Mapping[tuple[int, int], int]) -> Short:
+def _refusal(made: Draft, available: Mapping[Key, int]) -> Short:
     """What was asked, and what was there under lock."""
     decision: Decision = made.decided
     short = dict(decision.short)

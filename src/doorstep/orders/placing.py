@@ -11,7 +11,7 @@ import msgspec
 
 from doorstep.inventory import Location
 from doorstep.kit.errors import Invalid, Problem
-from doorstep.kit.ids import new_id, show
+from doorstep.kit.ids import new_id, parse, show
 from doorstep.orders.model import OnShort
 from doorstep.orders.requests import PlaceOrder, faults_of, fingerprint
 from doorstep.routing import Decision, Network, Part
@@ -34,6 +34,11 @@ class Placing(msgspec.Struct, frozen=True, kw_only=True):
         if faults:
             raise Invalid(faults)
         return cls(order_id=new_id(), order=order, fingerprint=fingerprint(order), actor=actor)
+
+    @property
+    def cart_hold(self) -> UUID | None:
+        """The cart's hold that the order eats."""
+        return parse("cht", self.order.cart_hold) if self.order.cart_hold else None
 
     @property
     def key(self) -> Key:

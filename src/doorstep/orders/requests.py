@@ -102,6 +102,7 @@ class PlaceOrder(Shape, frozen=True, kw_only=True):
     """An order from a channel. (channel, number) is its natural key; amounts are minor units of `currency`.
 
     `total_minor` must be the sum: lines with tax, less discounts, plus fees, plus shipping, less the order's discount.
+    `cart_hold` says where units come from, not what is bought: it is no part of the fingerprint.
     """
 
     channel: Annotated[str, Meta(min_length=1, max_length=40)]
@@ -118,6 +119,7 @@ class PlaceOrder(Shape, frozen=True, kw_only=True):
     on_short: OnShort | None = None
     preferences: Preferences | None = None
     risk_score: Annotated[int, Meta(ge=0, le=100)] | None = None
+    cart_hold: Annotated[str, Meta(pattern="^cht_[0-9a-f]{32}$")] | None = None
 
 
 # New fields go to the end, with a default: the fingerprint of an old body must stay what it was.

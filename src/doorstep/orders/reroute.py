@@ -6,7 +6,7 @@ A location that failed a line is not asked again for it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -141,7 +141,7 @@ async def _serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now
     ids = list(dict.fromkeys(wish.order_id for wish in wishes))
     if not ids:
         return False
-    world = await _read(tx, ids, wishes)
+    world = await _read(tx, ids, wishes, now)
     result = _Result(kind_of_cause=causes)
     for order_id in ids:
         mine = _possible([wish for wish in wishes if wish.order_id == order_id], world.lines[order_id], world.held)
@@ -150,7 +150,7 @@ async def _serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now
     return await result.write(tx, now)
 
 
-async def _read(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish]) -> _World:
+async def _read(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish], now: datetime) -> _World:
     order_lines = await lines(tx, ids)
     by_no = {order_id: {line.line_no: line for line in rows} for order_id, rows in order_lines.items()}
     skus = {by_no[wish.order_id][wish.line_no].sku_id for wish in wishes}
@@ -166,8 +166,26 @@ async def _read(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish]) -> _World:
         excluded=excluded,
         supply=await inventory.expected(tx, skus),
         held={(c.order_id, c.line_no, c.location_id): c.quantity for c in await inventory.claims_of(tx, ids)},
-        available=await inventory.lock_stock(tx, sku_ids=skus),  # last: stock rows come after order rows
+        available=await _lock_stock(tx, by_no, wishes, now),  # last: stock rows come after order rows
     )
+
+
+async def _lock_stock(
+    tx: Tx, rows: Mapping[UUID, Mapping[int, LineRow]], wishes: Sequence[Wish], now: datetime
+) -> dict[tuple[int, int], int]:
+    """Lock all stock of the SKUs wished for; where it is too little, what has expired in carts comes back."""
+    wanted: Counter[int] = Counter()
+    for wish in wishes:
+        wanted[rows[wish.order_id][wish.line_no].sku_id] += wish.quantity
+    available = await inventory.lock_stock(tx, sku_ids=wanted)
+    there: Counter[int] = Counter()
+    for (sku_id, _), units in available.items():
+        there[sku_id] += max(0, units)
+    keys = [key for key in available if there[key[0]] < wanted[key[0]]]
+    if keys:
+        for key, units in (await inventory.reclaim(tx, keys=keys, expired_by=now, now=now)).items():
+            available[key] += units
+    return available
 
 
 def _possible(

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from doorstep import inventory, journal
+from doorstep import carts, inventory, journal
 from doorstep.db import Tx
 from doorstep.inventory import Claim
 from doorstep.journal import Event
@@ -65,10 +65,16 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
         await tx.execute(
             SQL.insert_lines, *_columns([values for made in mine for values in _line_values(made, supply)])
         )
+        await carts.convert(tx, [_conversion(made) for made in mine if made.cart_hold], actor="doorstep", now=now)
         await inventory.claim(tx, claims=[claim for made in mine for claim in claims(made)], first=True)
         await _insert_rare(tx, mine, now)
         await _tell(tx, mine, supply, now)
     return written
+
+
+def _conversion(made: Draft) -> carts.Conversion:
+    assert made.cart_hold is not None
+    return carts.Conversion(hold_id=made.cart_hold.hold_id, order_id=made.placing.order_id, claims=claims(made))
 
 
 def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:

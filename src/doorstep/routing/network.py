@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from doorstep import delivery, inventory
 from doorstep.db import Tx
@@ -39,6 +40,18 @@ class Network:
         """Choose locations for a request; see `decide`. The service must deliver there (`goes_to`)."""
         return decide(request, locations=self._list, available=available, plan=self.plan)
 
+    def sit(
+        self, demands: Sequence[Demand], available: Available, *, country: str | None, postcode: str, now: datetime
+    ) -> Decision:
+        """Where a cart's units lie: as an order to that address by the first service that goes there would have them;
+        without an address, or when nothing goes there, by the locations' priority, in as few places as possible.
+        """
+        ranked = sorted(self.planner.services.values(), key=lambda service: (service.rank, service.service))
+        going = [one.service for one in ranked if country and self.goes_to(one.service, country, postcode)]
+        service = going[0] if going else ""
+        request = Request(service=service, country=country or "", postcode=postcode, ready_from=now, demands=demands)
+        return decide(request, locations=self._list, available=available, plan=self.plan if going else _undated)
+
     def plan(
         self, location: Location, request: Request, demands: Sequence[Demand], lines: Sequence[tuple[int, int]]
     ) -> Part:
@@ -67,6 +80,20 @@ class Network:
             cost_minor=service.parcel_cost_minor + service.kilogram_cost_minor * -(-weight_g // 1000),
             lines=lines,
         )
+
+
+def _undated(location: Location, request: Request, demands: Sequence[Demand], lines: Sequence[tuple[int, int]]) -> Part:
+    """A part like any other: with all the same cost and date, the location's priority decides."""
+    now = request.ready_from
+    return Part(
+        location_id=location.location_id,
+        service=request.service,
+        hand_over_by=now,
+        promised_from=now,
+        promised_by=now,
+        cost_minor=0,
+        lines=lines,
+    )
 
 
 class NetworkCache:

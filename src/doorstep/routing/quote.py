@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +15,7 @@ from doorstep.catalog import Product
 from doorstep.db import Tx
 from doorstep.delivery import Work
 from doorstep.kit.errors import Fault, Invalid
+from doorstep.kit.ids import parse
 from doorstep.kit.limits import LINES_PER_ORDER, UNITS_PER_LINE
 from doorstep.routing.model import Decision, Demand, Part, Request
 from doorstep.routing.network import Network
@@ -29,11 +31,12 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A cart and where it goes."""
+    """A cart and where it goes. The units of its `cart_hold` count as available to it."""
 
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
     postcode: Annotated[str, Meta(max_length=20)]
     lines: Annotated[Sequence[QuoteLine], Meta(min_length=1, max_length=LINES_PER_ORDER)]
+    cart_hold: Annotated[str, Meta(pattern="^cht_[0-9a-f]{32}$")] | None = None
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +66,7 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
         raise Invalid(faults)
     network = await Network.read(tx)
     demands = [_demand(line_no, line, products[line.sku], network) for line_no, line in enumerate(cart.lines, start=1)]
-    available = await inventory.read_stock(tx, {demand.sku_id for demand in demands})
+    available = await inventory.read_stock(tx, {demand.sku_id for demand in demands}, now=now, cart=_cart(cart))
     offered = sorted(network.planner.services.values(), key=lambda service: (service.rank, service.service))
     options = []
     for service in offered:
@@ -77,6 +80,10 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
             )
             options.append(_option(network, request, network.decide(request, available), now))
     return options
+
+
+def _cart(cart: QuoteRequest) -> UUID | None:
+    return parse("cht", cart.cart_hold) if cart.cart_hold else None
 
 
 def _faults(line: QuoteLine, products: Mapping[str, Product], at: str) -> list[Fault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from doorstep.carts import api as carts
 from doorstep.catalog import api as catalog
 from doorstep.delivery import api as delivery
 from doorstep.fulfillment import api as fulfillment
@@ -27,6 +28,7 @@ MOUNTED = (
     inventory,
     delivery,
     routing,
+    carts,
     orders,
     payments,
     fulfillment,

@@ -228,7 +228,25 @@ CREATE TABLE reservations (
     PRIMARY KEY (order_id, line_no, location_id)
 );
 
--- Every change of a counter, append-only. Claims are the exception: the reservation row itself records them.
+-- A cart's claim on a location's units, until it expires: `claimed` is all it ever took there, `open` what it still holds.
+-- Only whoever has locked the stock row of (sku_id, location_id) writes here, so that who reclaims under that lock and who
+-- extends never meet. The cart itself is in cart_holds; `expires_at` is kept here too, for the index below.
+CREATE TABLE cart_claims (
+    hold_id uuid NOT NULL,
+    sku_id integer NOT NULL,
+    location_id integer NOT NULL,
+    claimed integer NOT NULL CHECK (claimed > 0),
+    open integer NOT NULL,
+    expires_at timestamptz NOT NULL,
+    -- This prevents a cart from giving back more than it took.
+    CONSTRAINT cart_claims_within_claim CHECK (open BETWEEN 0 AND claimed),
+    -- This prevents a cart from holding the same units twice.
+    PRIMARY KEY (hold_id, sku_id, location_id)
+);
+-- What has expired, found without a look at what has not.
+CREATE INDEX cart_claims_open ON cart_claims (sku_id, expires_at) WHERE open > 0;
+
+-- Every change of a counter, append-only. Claims are the exception: the rows of reservations and cart_claims record them.
 CREATE TABLE stock_movements (
     movement_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     sku_id integer NOT NULL,
@@ -368,6 +386,23 @@ CREATE INDEX payment_transactions_order ON payment_transactions (order_id);
 -- This prevents two authorizations of one order from being in flight, or both from holding the customer's money.
 CREATE UNIQUE INDEX payment_transactions_one_authorize ON payment_transactions (order_id)
     WHERE kind = 'authorize' AND status IN ('wanted', 'approved');
+-- A cart that holds units for a while; where they lie is in cart_claims. Expired is no state: it is what the clock says.
+CREATE TABLE cart_holds (
+    hold_id uuid PRIMARY KEY,
+    channel_id smallint NOT NULL,
+    -- What was asked for: [sku_id, units] pairs, a SKU once, in the order they were named.
+    lines jsonb NOT NULL,
+    made_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    ended text CHECK (ended IN ('released', 'converted')),
+    ended_at timestamptz,
+    order_id uuid,
+    -- This prevents a hold from ending without a time, and from becoming an order that is not named.
+    CONSTRAINT cart_holds_end CHECK ((ended IS NULL) = (ended_at IS NULL)
+        AND (order_id IS NOT NULL) = (ended IS NOT DISTINCT FROM 'converted'))
+);
+-- This prevents an order from eating two holds.
+CREATE UNIQUE INDEX cart_holds_order ON cart_holds (order_id) WHERE order_id IS NOT NULL;
 -- Storefronts and marketplaces.
 CREATE TABLE channels (
     channel_id smallint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
