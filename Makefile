@@ -10,7 +10,7 @@ COMPILE     := uv pip compile --universal --python-version 3.11 --generate-hashe
 
 MAKEFLAGS     += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-json up test test-system journey check format lock sabotage bench clean
+.PHONY: help setup run demo-json up test test-system test-browser journey check format lock sabotage bench clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -34,6 +34,9 @@ test: setup test-system ## all tests; journey and races also on a system Postgre
 
 test-system: setup
 	@$(VENV)/python scripts/test_on_system_postgres.py -n $(JOBS) $(PYTEST_ARGS)
+
+test-browser: setup ## every page in a real Chromium, in four looks, and the journey of a jersey through them
+	@DOORSTEP_BROWSER=required $(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests/browser
 
 journey: setup ## only the journey, one file a step
 	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests/journey

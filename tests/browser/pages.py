@@ -1,0 +1,241 @@
+"""The inventory: every page there is, in every state worth looking at, and the way there.
+
+A page that is not in here fails `test_every_page_of_the_application_is_in_the_inventory`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from playwright.async_api import Page as Tab
+
+from doorstep.web.console.door import COOKIE
+from tests.browser.world import World
+from tests.support.shop import ADDRESS
+
+Way = Callable[[Tab, World], Awaitable[None]]
+POSTCODE = ADDRESS["postcode"]
+GUESSES = 7
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A page in a state. `route` is its address as the application declares it; `status` that of its last answer."""
+
+    name: str
+    route: str
+    reach: Way
+    status: int = 200
+
+    def __str__(self) -> str:
+        """Its name in tests and files."""
+        return self.name
+
+
+async def press(tab: Tab, button: str) -> None:
+    """Press a button and wait for the page it leads to."""
+    async with tab.expect_navigation():
+        await tab.get_by_role("button", name=button).click()
+
+
+def order(state: str, more: str = "") -> Way:
+    """Open an order's page with the link from a message."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await tab.goto(world.orders[state] + more)
+
+    return reach
+
+
+def opened(state: str, summary: str) -> Way:
+    """Open an order's page, then one of its folds."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await order(state)(tab, world)
+        await tab.get_by_text(summary, exact=True).click()
+
+    return reach
+
+
+def known(state: str, *, postcode: str = POSTCODE) -> Way:
+    """Open an order's page and give the postcode."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await opened(state, "Address, or cancel")(tab, world)
+        await tab.get_by_label("Postcode").fill(postcode)
+        await press(tab, "Go on")
+
+    return reach
+
+
+async def address_refused(tab: Tab, world: World) -> None:
+    """An address that nobody can deliver to."""
+    await known("to-cancel")(tab, world)
+    await tab.get_by_text("Where it goes", exact=True).click()
+    await tab.get_by_label("Postcode").fill("x" * 30)
+    await press(tab, "Save the address")
+
+
+async def cancel_form(tab: Tab, world: World) -> None:
+    """Where units to cancel are chosen."""
+    await known("to-cancel")(tab, world)
+    await tab.get_by_text("Cancel items", exact=True).click()
+
+
+async def cancel_preview(tab: Tab, world: World) -> None:
+    """What a cancel would mean, before it is done."""
+    await cancel_form(tab, world)
+    await tab.get_by_label("A mug").fill("1")
+    await press(tab, "Show what that means")
+
+
+async def too_many(tab: Tab, world: World) -> None:
+    """Wrong postcodes until nobody listens any more."""
+    for _ in range(GUESSES):
+        await order("guessed")(tab, world)
+        await tab.get_by_text("Address, or cancel", exact=True).click()
+        await tab.get_by_label("Postcode").fill("XX1 1XX")
+        await press(tab, "Go on")
+        if await tab.get_by_role("heading", name="Too many attempts").count():
+            return
+
+
+async def find(tab: Tab, world: World) -> None:
+    """Where an order is looked up."""
+    await tab.goto(f"{world.api}/find/main")
+
+
+async def not_found(tab: Tab, world: World) -> None:
+    """A number and a postcode that do not belong together; each visitor tries another pair."""
+    await find(tab, world)
+    await tab.get_by_label("Order number").fill(f"W-{id(tab)}")
+    await tab.get_by_label("E-mail address or postcode").fill(f"nobody{id(tab)}@example.test")
+    await press(tab, "Show my order")
+
+
+async def nothing_here(tab: Tab, world: World) -> None:
+    """A link that is cut off."""
+    await tab.goto(f"{world.api}/o/main.cut")
+
+
+def returning(state: str) -> Way:
+    """The return page after the postcode was given."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await order(state, "/return")(tab, world)
+        await tab.get_by_label("Postcode").fill(POSTCODE)
+        await press(tab, "Go on")
+
+    return reach
+
+
+async def return_of_nothing(tab: Tab, world: World) -> None:
+    """The return page, sent with nothing chosen."""
+    await returning("delivered")(tab, world)
+    await press(tab, "Send it back")
+
+
+def noted(state: str) -> Way:
+    """An order with a return, to somebody who gave the postcode."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await returning(state)(tab, world)
+        await order(state)(tab, world)
+
+    return reach
+
+
+def mailbox(path: str) -> Way:
+    """A page of the sandbox's mailbox."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await tab.goto(world.messages + path)
+
+    return reach
+
+
+def message(kind: str, more: str = "") -> Way:
+    """The newest message of a kind."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await tab.goto(f"{world.messages}/?kind={kind}")
+        address = await tab.locator("a.subject").first.get_attribute("href")
+        await tab.goto(f"{world.messages}{address}{more}")
+
+    return reach
+
+
+async def log_in_wrong(tab: Tab, world: World) -> None:
+    """A login that nobody has; each visitor tries another."""
+    await tab.goto(f"{world.api}/console/login")
+    await tab.get_by_label("Login").fill(f"nobody{id(tab)}")
+    await tab.get_by_label("Password").fill("not the password")
+    await press(tab, "Log in")
+
+
+def console(path: str) -> Way:
+    """A page of the console, to the admin."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await tab.context.add_cookies([{"name": COOKIE, "value": world.session, "url": f"{world.api}/console"}])
+        await tab.goto(f"{world.api}{path}")
+
+    return reach
+
+
+_ORDER = "/o/{token:str}"
+_STATES = (
+    "preparing", "waiting", "declined", "asked", "canceled", "partly-sent", "sent", "today", "tried", "late", "pickup",
+    "delivered", "gone", "personal", "return-label", "return-done", "return-many",
+)  # fmt: skip
+
+_WAYS_BACK = ("label", "code", "store")
+
+SHOPPER = (
+    *(Page(name=f"order-{state}", route=_ORDER, reach=order(state)) for state in _STATES),
+    Page(name="order-step-up", route=_ORDER, reach=opened("to-cancel", "Address, or cancel")),
+    Page(name="order-wrong-postcode", route=f"{_ORDER}/known", reach=known("to-cancel", postcode="nope"), status=422),
+    Page(name="order-known", route=_ORDER, reach=known("to-cancel")),
+    Page(name="order-writing", route=_ORDER, reach=opened("sent", "How we write to you")),
+    Page(name="order-address-refused", route=f"{_ORDER}/address", reach=address_refused, status=422),
+    Page(name="order-cancel", route=_ORDER, reach=cancel_form),
+    Page(name="cancel", route=f"{_ORDER}/cancel", reach=cancel_preview),
+    Page(name="return-step-up", route=f"{_ORDER}/return", reach=order("delivered", "/return")),
+    Page(name="return", route=f"{_ORDER}/return", reach=returning("delivered")),
+    Page(name="return-personal", route=f"{_ORDER}/return", reach=returning("personal")),
+    Page(name="return-nothing", route=f"{_ORDER}/return", reach=return_of_nothing, status=422),
+    *(Page(name=f"return-{how}-known", route=_ORDER, reach=noted(f"return-{how}")) for how in _WAYS_BACK),
+    Page(name="find", route="/find/{brand_name:str}", reach=find),
+    Page(name="find-nothing", route="/find/{brand_name:str}", reach=not_found, status=422),
+    Page(name="sorry", route=_ORDER, reach=nothing_here, status=404),
+    Page(name="sorry-too-many", route=f"{_ORDER}/known", reach=too_many, status=429),
+)  # fmt: skip
+
+MAILBOX = (
+    Page(name="mailbox", route="mailbox", reach=mailbox("/")),
+    Page(name="mailbox-search", route="mailbox", reach=mailbox("/?q=mug")),
+    Page(name="mailbox-missing", route="mailbox", reach=mailbox("/messages/999999"), status=404),
+    Page(name="mail", route="mailbox", reach=message("mail")),
+    Page(name="mail-text", route="mailbox", reach=message("mail", "?view=text")),
+    Page(name="mail-source", route="mailbox", reach=message("mail", "?view=source")),
+    Page(name="text-message", route="mailbox", reach=message("sms")),
+)
+
+CONSOLE = (
+    Page(name="console-login", route="/console/login", reach=log_in_wrong, status=422),
+    Page(name="console-account", route="/console/account", reach=console("/console/account")),
+)
+
+PAGES = (*SHOPPER, *MAILBOX, *CONSOLE)
+
+NO_PAGES = {
+    "/console": "nothing so far but its frame, which every other page of the console shows",
+    "/openapi.json": "the document of the API",
+    "/metrics": "figures for a machine",
+    "/static/{digest:str}/{name:str}": "files",
+    "/o/{token:str}/version": "a number, asked by the open page",
+    "/o/{token:str}/preferences": "acts and leads back",
+    "/o/{token:str}/returns/{return_id:str}/label.pdf": "a label to print",
+    "/o/{token:str}/returns/{return_id:str}/qr.svg": "a picture",
+}
+"""Routes outside the API that answer no page of their own, and what they answer."""

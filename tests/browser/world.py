@@ -1,0 +1,174 @@
+"""A shop in the middle of its life, with an order in every state that a page shows: `python -m tests.browser.world F`.
+
+It is a process of its own, shared by all test workers. It ends when nobody holds the lock in its folder any more, also
+if those who held it were killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+import httpx2
+import msgspec
+
+from doorstep import delivery
+from doorstep.demo.runfile import new_run, write_whole
+from doorstep.demo.stage import Stage, on_stage
+from doorstep.web.console import door
+from tests.browser.hands import Hands, Placed
+from tests.support.shop import ADDRESS, LOCATIONS, PRODUCTS
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+WORLD_FILE, LOCK_FILE, LOG_FILE = "world.json", "world.lock", "world.log"
+
+_STORE = {
+    "code": "corner", "name": "The shop at the corner", "kind": "store", "country": "GB", "postcode": "SW1A 1AA",
+    "city": "London", "street": "4 Palace Street", "latitude": 51.5, "longitude": -0.14,
+    "timezone": "Europe/London", "capabilities": ["returns"], "priority": 90,
+}  # fmt: skip
+JERSEY = {
+    "sku": "JERSEY",
+    "personalization": {"fields": {"name": "LOVELACE", "number": "10"}, "fee_minor": 0},
+    "gift_wrap": {"message": "For the best goalkeeper I know", "fee_minor": 0},
+}
+_LONG = {"sku": "LONG", "quantity": 2}
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """Where things are: the processes, the page of an order by its state, and a session of the admin at the console."""
+
+    api: str
+    carrier: str
+    messages: str
+    orders: dict[str, str]
+    session: str
+
+
+def hold(folder: Path) -> IO[str]:
+    """Keep the world of this folder alive until this is closed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / LOCK_FILE).open("w")
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return lock
+
+
+async def live(folder: Path, build: Callable[[Stage], Awaitable[World]]) -> None:
+    """Start a stage, build a world on it, tell where it is, and wait until nobody needs it."""
+    run = new_run(end=START, seed=7, orders=0)
+    async with on_stage(folder, run, starts_at=START, port=0, tell=lambda *_: None) as stage:
+        world = await build(stage)
+        write_whole(folder / WORLD_FILE, msgspec.json.encode(world))
+        with (folder / LOCK_FILE).open("w") as lock:
+            await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+
+
+async def build(stage: Stage) -> World:
+    """Let a week pass in which everything happens that can happen to an order."""
+    async with Hands(stage, START) as hands:
+        await load(hands)
+        old = await _a_week_ago(hands)
+        await hands.set_clock(START + timedelta(days=7))
+        new = await _on_the_road(hands) | await _at_home(hands)
+        return World(
+            api=stage.api_url,
+            carrier=stage.carrier_url,
+            messages=stage.messages_url,
+            orders={state: placed.order_page for state, placed in (old | new).items()},
+            session=await _log_in(stage),
+        )
+
+
+async def _log_in(stage: Stage) -> str:
+    """The admin logs in once; all tests use the session."""
+    async with httpx2.AsyncClient(base_url=stage.api_url, trust_env=False) as client:
+        await client.post("/console/login", data={"login": "admin", "password": stage.run.console_password})
+        return client.cookies[door.COOKIE]
+
+
+async def load(hands: Hands) -> None:
+    """What is sold, where it lies and how it is sent."""
+    long = {
+        **PRODUCTS[0],
+        "sku": "LONG",
+        "title": "A Rindfleischetikettierungsüberwachungsgesetz-Mug, hand-thrown, " * 2,
+    }
+    await hands.send("PUT", "/v1/locations", [*LOCATIONS, _STORE])
+    await hands.send("PUT", "/v1/products", [*PRODUCTS, long])
+    await hands.send("PUT", "/v1/channels", [{"channel": "web", "title": "Web shop", "currency": "GBP"}])
+    async with hands.stage.brand.transaction() as tx:
+        await delivery.seed_defaults(tx, "GBP")
+    for location, skus in {"north": ["MUG", "CARD", "LONG"], "workshop": ["JERSEY"]}.items():
+        lines = [{"sku": sku, "quantity": 200} for sku in skus]
+        await hands.send("POST", "/v1/stock/receipts", {"reference": "first", "location": location, "lines": lines})
+    glass = {"reference": "few", "location": "north", "lines": [{"sku": "GLASS", "quantity": 3}]}
+    await hands.send("POST", "/v1/stock/receipts", glass)
+
+
+async def _a_week_ago(hands: Hands) -> dict[str, Placed]:
+    """Orders that have arrived by now; of some, something goes back."""
+    states = ("delivered", "return-label", "return-code", "return-store", "return-done", "return-many")
+    orders = {state: await hands.place({"sku": "MUG", "quantity": 3}, {"sku": "CARD"}, _LONG) for state in states}
+    orders["personal"] = await hands.place(JERSEY, {"sku": "MUG"}, service="express")
+    for placed in orders.values():
+        await hands.ship(placed.order_id)
+    await hands.pass_time(timedelta(days=4))
+    await hands.give_back(orders["return-label"], "label")
+    await hands.give_back(orders["return-code"], "qr")
+    await hands.give_back(orders["return-store"], "store", location="corner")
+    done = await hands.give_back(orders["return-done"], "store", location="corner")
+    await hands.send("POST", f"/v1/returns/{done['return_id']}/drop-off", {"location": "corner"})
+    lines = [{"line_no": 1, "quantity": 1, "disposition": "restock"}]
+    receipt = {"location": "corner", "lines": lines, "last": True}
+    await hands.send("POST", f"/v1/returns/{done['return_id']}/receive", receipt)
+    for handover in ("label", "qr"):
+        await hands.give_back(orders["return-many"], handover)
+    await hands.rest()
+    return orders
+
+
+async def _on_the_road(hands: Hands) -> dict[str, Placed]:
+    """Orders that left this morning, and what the carrier says of them."""
+    road = ("sent", "today", "pickup", "late", "gone", "tried")
+    orders = {state: await hands.place({"sku": "MUG"}, _LONG, service="express") for state in road}
+    numbers = {state: (await hands.ship(placed.order_id, scan=False))[0] for state, placed in orders.items()}
+    partly = await hands.place({"sku": "MUG"}, JERSEY)
+    await hands.ship(partly.order_id, at="north", scan=False)
+    for number in numbers.values():
+        await hands.tell(number, "COLLECTED")
+    await hands.set_clock(hands.now + timedelta(hours=22))
+    eta = hands.now + timedelta(days=3)
+    await hands.tell(numbers["late"], "DELAYED", reason="delay", eta=eta)
+    for state in ("today", "tried", "pickup"):
+        await hands.tell(numbers[state], "OUT_FOR_DELIVERY")
+    await hands.tell(numbers["tried"], "NOT_DELIVERED", reason="recipient_absent")
+    await hands.tell(numbers["pickup"], "READY_FOR_PICKUP")
+    await hands.tell(numbers["gone"], "LOST", reason="lost")
+    return orders | {"partly-sent": partly}
+
+
+async def _at_home(hands: Hands) -> dict[str, Placed]:
+    """Orders that have not left yet."""
+    nowhere = {**ADDRESS, "postcode": "NOWHERE"}
+    orders = {
+        "preparing": await hands.place({"sku": "MUG", "quantity": 2}, JERSEY),
+        "to-cancel": await hands.place({"sku": "MUG", "quantity": 2}, _LONG),
+        "canceled": await hands.place({"sku": "CARD"}),
+        "asked": await hands.place({"sku": "MUG"}, ship_to=nowhere),
+        "waiting": await hands.place({"sku": "GLASS", "quantity": 9}, on_short="accept"),
+        "declined": await hands.place({"sku": "MUG"}, payment={"token": "tok_declined"}),
+        "guessed": await hands.place({"sku": "CARD"}, preferences={"channel": "both"}),
+    }
+    await hands.rest()
+    await hands.send("POST", f"/v1/orders/{orders['canceled'].order_id}/cancel", {"reason": "changed mind"})
+    await hands.rest()
+    return orders
+
+
+if __name__ == "__main__":
+    asyncio.run(live(Path(sys.argv[1]), build))
