@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from doorstep.web.console import entrance, home
+from doorstep.web.console.floor import handlers as floor
 
 HANDLERS = (
     *entrance.HANDLERS,
     *home.HANDLERS,
+    *floor.HANDLERS,
 )

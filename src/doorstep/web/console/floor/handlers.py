@@ -1,0 +1,7 @@
+"""Every route of the floor."""
+
+from __future__ import annotations
+
+from doorstep.web.console.floor import board, parcels, work
+
+HANDLERS = (*board.HANDLERS, *parcels.HANDLERS, *work.HANDLERS)
