@@ -50,7 +50,8 @@ JOURNEY: Final = (
     when(shipping.Late, delivery.repromise),  # → delivery.Repromised
     when(shipping.Lost, payments.refund, updates.tell),  # → payments.Refunded
     when(shipping.CameBack, payments.refund, updates.tell),  # → payments.Refunded
-    when(shipping.Delivered, updates.tell),
+    when(shipping.Delivered, returns.open_announced, updates.tell),  # → returns.Requested, if that was the answer to a
+    # delay: delivery.DelayAnswered
     # return: the customer asks; then someone receives and judges the goods
     when(returns.Requested, updates.tell),
     when(shipping.ReturnLabelBought, returns.attach_label),  # → returns.LabelBought

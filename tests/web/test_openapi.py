@@ -227,6 +227,7 @@ async def change(shop: Shop, arrived: str) -> None:
         "PUT", f"{path}/preferences", {"channel": "both", "quiet_from": "21:00:00", "quiet_until": "08:00:00"}
     )
     await shop.send("POST", f"{path}/holds/{held['hold_id']}/release")
+    await be_late(shop)
     await shop.send("POST", f"{path}/cancel", {"reason": "changed mind", "lines": [{"line_no": 1, "quantity": 1}]})
     await shop.drain()
     for order in (path, f"/v1/orders/{arrived}"):
@@ -234,6 +235,18 @@ async def change(shop: Shop, arrived: str) -> None:
             await shop.get(f"{order}{part}")
     await shop.get("/v1/orders", limit=1)
     await shop.get("/v1/fulfillment-orders", limit=1)
+
+
+async def be_late(shop: Shop) -> None:
+    """A parcel that is late, and what its customer says to that."""
+    order = (await shop.place({"sku": "CARD", "quantity": 1}))["order_id"]
+    await shop.ship(order)
+    await shop.set_clock(shop.now + timedelta(days=6))  # ours only: of the carrier nothing is heard
+    await shop.drain()
+    late = (await shop.get(f"/v1/orders/{order}"))["delay"]
+    answer = {"seq": late["seq"], "answer": "wait"}
+    await shop.send("POST", f"/v1/orders/{order}/delay-answer", answer)
+    await shop.set_clock(shop.now)
 
 
 async def bring_back(shop: Shop) -> None:

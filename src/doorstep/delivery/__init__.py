@@ -9,8 +9,19 @@ For hot paths keep one `PlannerCache` a brand and process: `planner = await cach
 
 from doorstep.delivery.audit import audit
 from doorstep.delivery.calendar import Dated, next_cut_off, promise
+from doorstep.delivery.delays import Delay, LastAnswer, delays, last_answers, record_answer
 from doorstep.delivery.ledger import mark_told, open_ledger, repromise
-from doorstep.delivery.model import ANYWHERE, Repromised, Service, Transit, TransitDays, Work, WorkTime
+from doorstep.delivery.model import (
+    ANYWHERE,
+    DelayAnswer,
+    DelayAnswered,
+    Repromised,
+    Service,
+    Transit,
+    TransitDays,
+    Work,
+    WorkTime,
+)
 from doorstep.delivery.planner import Planner, PlannerCache, planner
 from doorstep.delivery.put import put_services, put_transit, put_work_times, seed_defaults
 from doorstep.delivery.reads import Promise, current, history, services, transit_table, work_times
@@ -18,6 +29,10 @@ from doorstep.delivery.reads import Promise, current, history, services, transit
 __all__ = [
     "ANYWHERE",
     "Dated",
+    "Delay",
+    "DelayAnswer",
+    "DelayAnswered",
+    "LastAnswer",
     "Planner",
     "PlannerCache",
     "Promise",
@@ -29,7 +44,9 @@ __all__ = [
     "WorkTime",
     "audit",
     "current",
+    "delays",
     "history",
+    "last_answers",
     "mark_told",
     "next_cut_off",
     "open_ledger",
@@ -38,6 +55,7 @@ __all__ = [
     "put_services",
     "put_transit",
     "put_work_times",
+    "record_answer",
     "repromise",
     "seed_defaults",
     "services",

@@ -96,6 +96,19 @@ class Repromised(Event, frozen=True, kw_only=True):
     line_nos: tuple[int, ...]
 
 
+DelayAnswer = Literal["wait", "cancel", "send_back"]
+
+
+class DelayAnswered(Event, frozen=True, kw_only=True):
+    """The customer said what they want after a delay; `seq` is the number of its delivery.repromised in the order."""
+
+    KIND: ClassVar[str] = "delivery.delay_answered"
+
+    seq: int
+    answer: DelayAnswer
+    line_nos: tuple[int, ...]
+
+
 class Affected(Protocol):
     """A line in an event that moves a date."""
 

@@ -97,6 +97,25 @@ SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5:
 -- name: mark_told
 UPDATE promises SET told_at = $3 WHERE order_id = $1 AND version = $2 AND told_at IS NULL
 
+-- name: delays
+-- The dates of orders that moved to later (a date that was unknown can only get better), and what was said to each.
+-- Read from the journal: its numbers within an order say which came after which.
+SELECT e.order_id, e.seq, e.data, e.occurred_at AS made_at, a.answer, a.answered_by, a.answered_at
+FROM events e LEFT JOIN delay_answers a USING (order_id, seq)
+WHERE e.order_id = ANY($1) AND e.kind = 'delivery.repromised' AND e.data ->> 'was_promised_by' IS NOT NULL
+ORDER BY e.order_id, e.seq
+
+-- name: last_answers
+SELECT DISTINCT ON (order_id) order_id, answer, line_nos, answered_by FROM delay_answers
+WHERE order_id = ANY($1) ORDER BY order_id, seq DESC
+
+-- name: answer_delay
+-- The same answer again touches no row.
+INSERT INTO delay_answers (order_id, seq, answer, line_nos, answered_by, answered_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (order_id, seq) DO UPDATE SET answer = excluded.answer, line_nos = excluded.line_nos,
+    answered_by = excluded.answered_by, answered_at = excluded.answered_at
+WHERE delay_answers.answer <> excluded.answer
+
 -- name: lines_without_promise
 SELECT l.order_id || ' line ' || l.line_no AS example
 FROM order_lines l

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -89,6 +89,24 @@ async def next_promises(tx: Tx, rows: Sequence[tuple[object, ...]]) -> None:
 async def mark_told(tx: Tx, order_id: UUID, version: int, now: datetime) -> None:
     """Note when the customer was told of a version; the first time counts."""
     await tx.execute(SQL.mark_told, order_id, version, now)
+
+
+async def delays(tx: Tx, order_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """Dates that moved to later, oldest first within an order, each with the answer to it."""
+    return [dict(row) for row in await tx.fetch(SQL.delays, list(order_ids))]
+
+
+async def last_answers(tx: Tx, order_ids: Collection[UUID]) -> list[dict[str, Any]]:
+    """The answer to the last delay of each order that has one."""
+    return [dict(row) for row in await tx.fetch(SQL.last_answers, list(order_ids))]
+
+
+async def answer_delay(
+    tx: Tx, order_id: UUID, seq: int, answer: str, line_nos: Sequence[int], actor: str, now: datetime
+) -> bool:
+    """Keep an answer; False when the delay has the same one already."""
+    done = await tx.execute(SQL.answer_delay, order_id, seq, answer, list(line_nos), actor, now)
+    return done == "INSERT 0 1"
 
 
 async def examples(tx: Tx, statement: str) -> list[str]:

@@ -87,6 +87,12 @@ _TRACKED = {
     "delivered": "The parcel has arrived.",
 }
 
+_ANSWERS = {
+    "wait": "Asked about the delay, the customer waits for the new date.",
+    "cancel": "Asked about the delay, the customer cancels what has not left.",
+    "send_back": "Asked about the delay, the customer will send it back when it arrives.",
+}
+
 _SENTENCES: Mapping[str, _Teller] = {
     "orders.placed": lambda d, f: (
         "The order was placed, but not everything is in stock." if d["short"] else "The order was placed."
@@ -140,6 +146,7 @@ _SENTENCES: Mapping[str, _Teller] = {
     "delivery.repromised": lambda d, f: (
         f"The promise moved from {_day(d['was_promised_by'])} to {_day(d['promised_by'])} ({d['cause']})."
     ),
+    "delivery.delay_answered": lambda d, f: _ANSWERS[d["answer"]],
     "returns.requested": lambda d, f: f"Return {d['number']} was requested, to be handed over by {d['handover']}.",
     "shipping.return_label_bought": lambda d, f: f"The return label was bought: {d['tracking_number']}.",
     "returns.label_bought": lambda d, f: "The customer got the return label.",

@@ -6,6 +6,7 @@ payment_status, fulfillment_status) are derived from the buckets, the holds and 
 transaction of each change. Locks: orders first, by id; then what belongs to them; stock last.
 """
 
+from doorstep.orders.answer_delay import Question, answer_delay, question
 from doorstep.orders.audit import audit
 from doorstep.orders.cancel import cancel
 from doorstep.orders.holds import place_hold, release_hold
@@ -58,9 +59,11 @@ __all__ = [
     "PlaceOrder",
     "Placed",
     "Preferences",
+    "Question",
     "Rerouted",
     "addresses",
     "allocate_waiting",
+    "answer_delay",
     "audit",
     "await_payment_retry",
     "cancel",
@@ -71,6 +74,7 @@ __all__ = [
     "money_told",
     "move_units",
     "place_hold",
+    "question",
     "read",
     "refresh",
     "refresh_payment",

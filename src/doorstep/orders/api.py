@@ -13,12 +13,14 @@ from litestar.params import Parameter
 from msgspec import Meta
 
 from doorstep.db import Brand, Tx
+from doorstep.delivery import DelayAnswer
 from doorstep.journal import Command
 from doorstep.journal.commands import Answer
 from doorstep.kit.ids import parse, show
 from doorstep.kit.limits import PAGE_DEFAULT, PAGE_MAX, UNITS_PER_LINE
 from doorstep.kit.paging import cut, decode
 from doorstep.orders import changes, reads
+from doorstep.orders.answer_delay import answer_delay
 from doorstep.orders.cancel import cancel
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
@@ -67,6 +69,23 @@ class CanceledView(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[LineQuantity]
     amount_minor: int
     everything: bool
+
+
+class AnswerDelay(Shape, frozen=True, kw_only=True):
+    """What the customer wants after a delay; `seq` is the delay's, as the order says it.
+
+    `wait` for the new date; `cancel` all units of the late lines that have not left; `send_back` what is on its way:
+    its return is opened, and the label bought, as soon as it has arrived.
+    """
+
+    seq: Annotated[int, Meta(ge=1, le=2_147_483_647)]
+    answer: DelayAnswer
+
+
+class DelayAnswerView(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer as it stands. `delay` is null when nothing late is left."""
+
+    delay: reads.DelayView | None
 
 
 class Hold(Shape, frozen=True, kw_only=True):
@@ -184,6 +203,27 @@ async def cancel_order(command: Command, order_id: str, data: Cancel) -> Answer:
     return await command.run(data, act)
 
 
+@post(
+    "/v1/orders/{order_id:str}/delay-answer",
+    status_code=200,
+    tags=["orders"],
+    responses={200: ResponseSpec(DelayAnswerView)},
+)
+async def answer_order_delay(command: Command, order_id: str, data: AnswerDelay) -> Answer:
+    """Answer a delay for the customer, who does it on the order's page: wait, cancel or send back.
+
+    The last word counts. 409 when the date moved again since, or when it is too late for this answer; `choices` then
+    says what is left.
+    """
+    key = parse("ord", order_id)
+
+    async def act(tx: Tx, now: datetime) -> DelayAnswerView:
+        await answer_delay(tx, order_id=key, seq=data.seq, answer=data.answer, actor=command.actor, now=now)
+        return DelayAnswerView(delay=await reads.delay(tx, key))
+
+    return await command.run(data, act)
+
+
 @post("/v1/orders/{order_id:str}/holds", status_code=201, tags=["orders"], responses={201: ResponseSpec(HoldView)})
 async def hold_order(command: Command, order_id: str, data: Hold) -> Answer:
     """Hold an order: nothing more is activated until the hold is released."""
@@ -232,6 +272,7 @@ HANDLERS: Sequence[Any] = (
     list_orders,
     read_order,
     cancel_order,
+    answer_order_delay,
     hold_order,
     release_order,
     change_address,

@@ -167,6 +167,11 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
         """Units that left the house and are the customer's: what captured less refunded pays for."""
         return self.shipped + self.delivered + self.return_requested
 
+    @property
+    def to_come(self) -> int:
+        """Units the customer still waits for, wherever they are."""
+        return self.ordered - self.canceled - self.delivered - self.return_requested - self.returned
+
     def value(self, first: int, units: int) -> int:
         """What `units` cost when `first` were counted before them; consecutive values add up to `total_minor` exactly.
 

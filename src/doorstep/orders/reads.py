@@ -13,6 +13,7 @@ from doorstep import delivery, inventory, payments
 from doorstep.db import Tx
 from doorstep.kit.errors import NotFound
 from doorstep.kit.ids import show
+from doorstep.orders.answer_delay import question
 from doorstep.orders.model import BUCKETS, LineRow, OrderRow
 from doorstep.orders.placing import PartView, part_view
 from doorstep.orders.store import SQL, addresses, contacts, lines, read
@@ -101,6 +102,25 @@ class PromiseView(msgspec.Struct, frozen=True, kw_only=True):
     told_at: datetime | None
 
 
+class DelayView(msgspec.Struct, frozen=True, kw_only=True):
+    """The last date that moved to later, which asks the customer what they want; `seq` is its number in the timeline.
+
+    `line_nos`: the late lines that are still to come. `choices`: the answers that would do something now. A later delay
+    asks again: then `seq` is another and `answer` is null.
+    """
+
+    seq: int
+    was_promised_by: datetime
+    promised_by: datetime | None
+    cause: str
+    made_at: datetime
+    line_nos: Sequence[int]
+    choices: Sequence[delivery.DelayAnswer]
+    answer: delivery.DelayAnswer | None
+    answered_by: str | None
+    answered_at: datetime | None
+
+
 class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
     """A location that was looked at: what sending everything from it would cost, in minor units, or why it was out."""
 
@@ -174,6 +194,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     claims: Sequence[ClaimView]
     holds: Sequence[HoldRow]
     promises: Sequence[PromiseView]
+    delay: DelayView | None
     decisions: Sequence[DecisionView]
     money: Money
     order_page: str = ""
@@ -197,6 +218,7 @@ async def order(tx: Tx, order_id: UUID) -> OrderView:
     titles = {each["sku_id"]: each for each in await tx.fetch(SQL.skus, [line.sku_id for line in order_lines])}
     places = await inventory.locations(tx)
     history = await delivery.history(tx, order_id)
+    late = await delay(tx, order_id)
     return OrderView(
         order_id=show("ord", order_id),
         channel=await tx.fetchval(SQL.read_channel, row.channel_id),
@@ -220,9 +242,20 @@ async def order(tx: Tx, order_id: UUID) -> OrderView:
             for hold in await tx.fetch(SQL.read_holds, order_id)
         ],
         promises=[msgspec.convert(entry, PromiseView, from_attributes=True) for entry in history],
+        delay=late,
         decisions=await _decisions(tx, row, places),
         money=await _money(tx, order_id, row.currency, row.total_minor, row.shipping_minor),
     )
+
+
+async def delay(tx: Tx, order_id: UUID) -> DelayView | None:
+    """The last delay of an order with its answer, and what can be chosen; None when there was none."""
+    last = (await delivery.delays(tx, [order_id])).get(order_id)
+    if last is None:
+        return None
+    asked = await question(tx, order_id)
+    told = {field: getattr(last, field) for field in last.__struct_fields__ if field != "line_nos"}
+    return DelayView(line_nos=asked.line_nos if asked else (), choices=asked.choices if asked else (), **told)
 
 
 def _line(line: LineRow, product: Any) -> LineView:

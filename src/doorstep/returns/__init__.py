@@ -30,6 +30,7 @@ from doorstep.returns.model import (
     ReturnLine,
     WishLine,
 )
+from doorstep.returns.open_announced import open_announced
 from doorstep.returns.qr import qr_svg
 from doorstep.returns.reads import of_orders, read, read_one
 from doorstep.returns.receive import decide, receive
@@ -61,6 +62,7 @@ __all__ = [
     "expire",
     "follow",
     "of_orders",
+    "open_announced",
     "qr_svg",
     "read",
     "read_one",

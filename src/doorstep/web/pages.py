@@ -64,12 +64,18 @@ async def read_static(digest: str, name: str) -> Response[bytes]:
 
 
 def page(
-    template: str, *, language: str, status: int = 200, headers: Mapping[str, str] = HEADERS, **facts: Any
+    template: str,
+    *,
+    language: str,
+    status: int = 200,
+    headers: Mapping[str, str] = HEADERS,
+    cookies: tuple[Cookie, ...] = (),
+    **facts: Any,
 ) -> Response[bytes]:
     """A rendered page. `facts` must hold `shop`, its title."""
     made = environment(PACKAGE, language, html=True).get_template(template)
     text = made.render(language=language, static=static, **facts)
-    return Response(text.encode(), status_code=status, media_type="text/html", headers=headers)
+    return Response(text.encode(), status_code=status, media_type="text/html", headers=headers, cookies=cookies)
 
 
 def see(address: str, *, cookies: tuple[Cookie, ...] = ()) -> Response[bytes]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast, get_args
 from uuid import UUID
 
 import msgspec
 from litestar import Response, get, post
+from litestar.datastructures import Cookie
 from litestar.params import Parameter
 
 from doorstep import orders, updates
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
+from doorstep.delivery import DelayAnswer
 from doorstep.journal import Command
 from doorstep.kit.errors import Conflict, Fault, Invalid
 from doorstep.kit.ids import new_id
@@ -25,7 +27,7 @@ from doorstep.web.api.context import app_state
 from doorstep.web.pages import form, page, see
 from doorstep.web.shopper import door, giving_back, view
 from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
-from doorstep.web.shopper.wishes import lines_of, preferences_of
+from doorstep.web.shopper.wishes import lines_of, number_of, preferences_of
 
 _REASON = "changed mind"
 _MOST_ITEMS = 50  # of a long order the page shows so many at first, to stay light on a phone
@@ -48,7 +50,14 @@ async def show_version(request: Asked, token: Token) -> Response[bytes]:
 
 
 @get(
-    ["/o/{token:str}/known", "/o/{token:str}/preferences", "/o/{token:str}/address", "/o/{token:str}/cancel"], **PUBLIC
+    [
+        "/o/{token:str}/known",
+        "/o/{token:str}/preferences",
+        "/o/{token:str}/address",
+        "/o/{token:str}/cancel",
+        "/o/{token:str}/delay",
+    ],
+    **PUBLIC,
 )
 async def show_instead(request: Asked, token: Token) -> Response[bytes]:
     """Where a form was sent to there is nothing to see: back to the order."""
@@ -120,12 +129,41 @@ async def cancel(request: Asked, token: Token) -> Response[bytes]:
     if not wanted:
         return await _show(guest, faults={"cancel": "nothing"}, status=422)
     try:
+        seq = number_of(fields.get("delay", ""))
         if "confirmed" not in fields:
-            return await _preview(guest, wanted)
-        await _cancel(guest, wanted, fields["confirmed"])
+            return await _preview(guest, wanted, seq=seq)
+        await _cancel(guest, wanted, fields["confirmed"], seq)
     except (Conflict, Invalid):
         return await _show(guest, faults={"cancel": "too_late"}, status=409)
     return see(f"{guest.path}?said=canceled")
+
+
+@post("/o/{token:str}/delay", status_code=200, **PUBLIC)
+async def answer(request: Asked, token: Token) -> Response[bytes]:
+    """What the customer wants after a delay. To wait takes the link only; the rest the postcode, which the same form
+    may give. A cancel is shown first.
+    """
+    guest, fields = await door.guest(request, token), await form(request)
+    wish, seq = fields.get("answer", ""), number_of(fields.get("delay", ""))
+    if wish not in get_args(DelayAnswer):
+        return await _show(guest, faults={"delay": "nothing"}, status=422)
+    cookies: tuple[Cookie, ...] = ()
+    if wish != "wait" and not guest.known:
+        async with guest.brand.transaction() as tx:
+            known = bool(fields.get("postcode")) and await door.knows_order(
+                tx, guest.order_id, fields["postcode"][:254]
+            )
+        if not known:
+            fault = "wrong" if fields.get("postcode") else "needed"
+            return await _show(guest, faults={"known": fault}, status=422 if fault == "wrong" else 403)
+        guest, cookies = msgspec.structs.replace(guest, known=True), (door.known_cookie(guest),)
+    try:
+        if wish == "cancel":
+            return await _preview(guest, await _not_left(guest), seq=seq, cookies=cookies)
+        await guest.brand.run(lambda tx: _answer(tx, guest, seq, cast(DelayAnswer, wish)))
+    except (Conflict, Invalid):
+        return await _show(guest, faults={"delay": "moved"}, status=409)
+    return see(f"{guest.path}?said={wish}#delay", cookies=cookies)
 
 
 @get("/find/{brand_name:str}", **PUBLIC)
@@ -176,8 +214,26 @@ async def _show(
     )
 
 
-async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Response[bytes]:
-    """What a cancel would do, found out by doing it and taking it back."""
+async def _answer(
+    tx: Tx, guest: door.Guest, seq: int, wish: DelayAnswer, wanted: list[orders.LineQuantity] | None = None
+) -> None:
+    now = await clock_now(tx)
+    await orders.answer_delay(tx, order_id=guest.order_id, seq=seq, answer=wish, wanted=wanted, actor=ACTOR, now=now)
+
+
+async def _not_left(guest: door.Guest) -> list[orders.LineQuantity]:
+    """What is late and has not left. Raises Conflict when that is nothing."""
+    async with guest.brand.reading() as tx:
+        asked = await orders.question(tx, guest.order_id)
+    if asked is None or not asked.cancelable:
+        raise Conflict("All that is late is on its way.")
+    return list(asked.cancelable)
+
+
+async def _preview(
+    guest: door.Guest, wanted: list[orders.LineQuantity], *, seq: int = 0, cookies: tuple[Cookie, ...] = ()
+) -> Response[bytes]:
+    """What a cancel would do, found out by doing it and taking it back. `seq`: of the delay it answers, 0 for none."""
 
     class Seen(Exception):  # no error: it takes the transaction back
         def __init__(self, event: Any) -> None:
@@ -202,21 +258,26 @@ async def _preview(guest: door.Guest, wanted: list[orders.LineQuantity]) -> Resp
         guest=guest,
         event=event,
         wanted=wanted,
+        seq=seq,
+        cookies=cookies,
         key=new_id().hex,
         **facts,
     )
 
 
-async def _cancel(guest: door.Guest, wanted: list[orders.LineQuantity], key: str) -> None:
-    """Once for each confirmation, however often its button is pressed."""
+async def _cancel(guest: door.Guest, wanted: list[orders.LineQuantity], key: str, seq: int) -> None:
+    """Once for each confirmation, however often its button is pressed; as the answer to a delay, if it is one."""
     command = Command(brand=guest.brand, key=f"page:{key[:100]}", route="POST /o/cancel", actor=ACTOR)
 
     async def act(tx: Tx, now: Any) -> Any:
+        if seq:
+            await _answer(tx, guest, seq, "cancel", wanted)
+            return {"done": True}
         event = await orders.cancel(tx, order_id=guest.order_id, wanted=wanted, reason=_REASON, actor=ACTOR, now=now)
         return {"done": event is not None}
 
     # The order, not its link: what is kept here must open nothing.
-    await command.run([guest.order_id.hex, [[line.line_no, line.quantity] for line in wanted]], act)
+    await command.run([guest.order_id.hex, [[line.line_no, line.quantity] for line in wanted], seq], act)
 
 
 async def _find_page(
@@ -249,6 +310,7 @@ HANDLERS = (
     set_preferences,
     move,
     cancel,
+    answer,
     ask_for_order,
     find_order,
     *giving_back.HANDLERS,

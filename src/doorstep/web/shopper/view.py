@@ -30,6 +30,7 @@ _TOLD_STATUS = frozenset({"in_transit", "out_for_delivery", "available_for_picku
 _TOLD = frozenset(
     {
         "orders.placed", "orders.canceled", "orders.address_changed", "payments.declined", "delivery.repromised",
+        "delivery.delay_answered",
         "fulfillment.packed", "shipping.handed_over", "shipping.lost", "shipping.came_back", "shipping.delivered",
         "returns.requested", "returns.label_bought", "returns.in_transit", "returns.received", "returns.declined",
         "returns.expired", "payments.refunded",
@@ -51,6 +52,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     returned: Sequence[returns.Return]
     places: Mapping[int, Location]
     balance: payments.Balance | None
+    question: orders.Question | None
     moments: Sequence[Moment]
 
 
@@ -72,6 +74,7 @@ async def read(tx: Tx, order_id: UUID) -> Known:
         returned=(await returns.of_orders(tx, [order_id]))[order_id],
         places=await inventory.locations(tx),
         balance=(await payments.balance(tx, [order_id])).get(order_id),
+        question=await orders.question(tx, order_id),
         moments=await insights.moments(tx, order_id),
     )
 
@@ -125,6 +128,7 @@ def describe(known: Known) -> dict[str, Any]:
         "promised": promised,
         "partly": partly,
         "changed": _changed(known),
+        "question": known.question,
         "late": state not in ("canceled", "gone", "delivered", "asked"),
         "asked": sorted(ASKED.intersection(head["holds"])),
         "parcels": [_parcel(known, one, place) for place, one in enumerate(_sent(known), start=1)],
@@ -148,7 +152,7 @@ def state_of(known: Known) -> str:
         return "gone" if any(one.paid_back for one in known.shipments) else "canceled"
     if ASKED.intersection(head["holds"]):
         return "asked"
-    if not any(_to_come(line) for line in known.lines):
+    if not any(line.to_come for line in known.lines):
         return "delivered"
     road = {one.status for one in known.shipments if one.handed_over_at is not None and not one.ended}
     if "out_for_delivery" in road:
@@ -168,15 +172,10 @@ def state_of(known: Known) -> str:
 
 def promise_of(known: Known) -> tuple[datetime | None, datetime | None]:
     """The day by which all that is still to come is promised; when no one knows it for all, the day for the rest."""
-    to_come = {line.line_no for line in known.lines if _to_come(line)}
+    to_come = {line.line_no for line in known.lines if line.to_come}
     dates = [one.promised_by for one in known.promises if one.line_no in to_come]
     last = max((date for date in dates if date), default=None)
     return (None, last) if None in dates else (last, None)
-
-
-def _to_come(line: orders.LineRow) -> int:
-    """Units the customer still waits for."""
-    return line.ordered - line.canceled - line.delivered - line.return_requested - line.returned
 
 
 def can_move(known: Known) -> bool:
@@ -199,7 +198,7 @@ def _stations(state: str, known: Known) -> list[tuple[str, str]]:
 
 def _changed(known: Known) -> list[dict[str, Any]]:
     """Each new date of what is still to come, once however many lines it concerns: the old, the new, and why."""
-    to_come = {line.line_no for line in known.lines if _to_come(line)}
+    to_come = {line.line_no for line in known.lines if line.to_come}
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     before: dict[int, delivery.Promise] = {}
     for one in known.history:

@@ -333,6 +333,18 @@ CREATE TABLE promises (
     PRIMARY KEY (order_id, line_no, version),
     CHECK (promised_by IS NULL OR promised_by >= promised_from)
 );
+
+-- What the customer said to a date that moved to later: `seq` is the number of that delivery.repromised in its order.
+CREATE TABLE delay_answers (
+    order_id uuid NOT NULL,
+    seq integer NOT NULL,
+    answer text NOT NULL CHECK (answer IN ('wait', 'cancel', 'send_back')),
+    line_nos smallint[] NOT NULL,
+    answered_by text NOT NULL,
+    answered_at timestamptz NOT NULL,
+    -- This prevents a delay from having two answers: a change of mind replaces the first.
+    PRIMARY KEY (order_id, seq)
+);
 -- One order's money, in minor units of its currency. due = total less what was canceled.
 CREATE TABLE payments (
     order_id uuid PRIMARY KEY,
