@@ -71,7 +71,15 @@ FOUND_ANEW: Final = (
     shipping.LabelBought, shipping.HandedOver, shipping.Late, shipping.Lost, shipping.CameBack, shipping.Delivered,
     returns.LabelBought, returns.Received, returns.Lost,
 )  # fmt: skip
-REACTIONS: Final = reactions((*JOURNEY, *(when(event, insights.index_orders) for event in FOUND_ANEW)))
+# and these are added up for the figures of the hour
+ADDED_UP: Final = (orders.Placed, shipping.HandedOver, shipping.Delivered)
+REACTIONS: Final = reactions(
+    (
+        *JOURNEY,
+        *(when(event, insights.index_orders) for event in FOUND_ANEW),
+        *(when(event, insights.add_up) for event in ADDED_UP),
+    )
+)
 
 # Work with the outside, or for later: an intent written by a step above, carried out by a job.
 WORK: Final = (

@@ -149,3 +149,34 @@ WHERE f.order_id < $3 ORDER BY f.order_id DESC LIMIT $4
 -- The newest orders from $1 to before $2 that a bitmap names.
 SELECT order_id FROM search_orders
 WHERE order_id >= $1 AND order_id < $2 AND segment = $3 AND get_bit($4::bytea, place) = 1 ORDER BY order_id DESC LIMIT $5
+
+-- name: lanes_of
+-- The lane of each order: special when any of its lines is, else personalized when any is.
+SELECT order_id, CASE WHEN bool_or(routing_kind = 'special') THEN 'special'
+    WHEN bool_or(routing_kind = 'personalized') THEN 'personalized' ELSE 'regular' END AS lane
+FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id
+
+-- name: first_promises
+-- By shipment: the first date that was promised for what is in it, null when there was none.
+SELECT l.shipment_id, max(p.promised_by) AS first_date
+FROM package_lines l JOIN shipments s USING (shipment_id)
+JOIN promises p ON p.order_id = s.order_id AND p.line_no = l.line_no AND p.version = 1
+WHERE l.shipment_id = ANY($1) GROUP BY l.shipment_id
+
+-- name: add_figures
+-- In the order of the key, so that two workers do not wait for each other in a circle.
+INSERT INTO figures (hour, measure, value)
+SELECT hour, measure, value FROM unnest($1::timestamptz[], $2::text[], $3::bigint[]) AS f (hour, measure, value)
+ORDER BY hour, measure
+ON CONFLICT (hour, measure) DO UPDATE SET value = figures.value + excluded.value
+
+-- name: figures
+SELECT hour, measure, value FROM figures WHERE hour >= $1 ORDER BY hour
+
+-- name: open_exceptions_by_kind
+SELECT kind, min(priority) AS priority, count(*) AS open FROM exceptions WHERE resolved_at IS NULL
+GROUP BY kind ORDER BY min(priority), count(*) DESC, kind
+
+-- name: open_work
+-- What lies on the floor, by what is to be done next; bounded by what is open.
+SELECT status, count(*) AS open FROM fulfillment_orders WHERE status_category IN ('activated', 'fulfilling') GROUP BY status

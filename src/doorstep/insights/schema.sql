@@ -36,3 +36,13 @@ CREATE TABLE search_terms (
     places bytea NOT NULL CHECK (length(places) > 1),
     PRIMARY KEY (segment, term)
 ) WITH (fillfactor = 85);
+
+-- What happened, hour by hour, added up as it happens: a chart costs the same however many orders there are.
+CREATE TABLE figures (
+    -- This prevents an hour from being told apart by where its reader lives.
+    hour timestamptz NOT NULL CHECK (hour = date_trunc('hour', hour, 'UTC')),
+    measure text NOT NULL CHECK (measure IN ('placed_regular', 'placed_personalized', 'placed_special', 'handed_over',
+        'delivered_in_time', 'delivered_late', 'delivered_undated')),
+    value bigint NOT NULL CHECK (value > 0),
+    PRIMARY KEY (hour, measure)
+);

@@ -4,7 +4,7 @@ Invariants: an intent has one job; a job's result is committed together with its
 lease; what fails too often stops (poisoned) and becomes an exception.
 """
 
-from doorstep.jobs.exceptions import open_exception, resolve_exception
+from doorstep.jobs.exceptions import assign_exceptions, open_exception, resolve_exception
 from doorstep.jobs.model import Job, Kind, Work, does, finish_all, postpone_all
 from doorstep.jobs.run import Runner, drop, enqueue, move, reawaken
 
@@ -13,6 +13,7 @@ __all__ = [
     "Kind",
     "Runner",
     "Work",
+    "assign_exceptions",
     "does",
     "drop",
     "enqueue",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -46,3 +46,8 @@ async def resolve_exception(tx: Tx, *, kind: str, subject: UUID, by: str, resolu
     """Close the open item of this kind and subject; False when there is none."""
     done: str = await tx.execute(SQL.resolve_exception, kind, subject, by, resolution, now)
     return done == "UPDATE 1"
+
+
+async def assign_exceptions(tx: Tx, exception_ids: Sequence[UUID], to: str | None) -> int:
+    """Give open items to somebody of the staff (a login), or to nobody; how many were still open."""
+    return len(await tx.fetch(SQL.assign_exceptions, list(exception_ids), to))

@@ -103,3 +103,6 @@ SELECT * FROM exceptions WHERE exception_id = $1
 SELECT * FROM exceptions
 WHERE resolved_at IS NULL AND (priority, due_at, exception_id) > ($1, $2, $3) AND ($4::text IS NULL OR kind = $4)
 ORDER BY priority, due_at, exception_id LIMIT $5
+
+-- name: assign_exceptions
+UPDATE exceptions SET assigned_to = $2 WHERE exception_id = ANY($1) AND resolved_at IS NULL RETURNING exception_id

@@ -29,6 +29,8 @@ CREATE TABLE exceptions (
     order_id uuid,
     priority smallint NOT NULL CHECK (priority BETWEEN 0 AND 3),
     owner text NOT NULL,
+    -- Who of the staff has taken it on, by login.
+    assigned_to text,
     next_action text NOT NULL,
     due_at timestamptz NOT NULL,
     detail jsonb NOT NULL,

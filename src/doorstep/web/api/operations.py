@@ -12,11 +12,10 @@ from litestar import Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
-from doorstep import jobs, payments
 from doorstep.db import Brand, Tx, statements
 from doorstep.db.pool import clock_now
 from doorstep.jobs.model import SQL as JOBS
-from doorstep.journal import Command, Reaction, retry_parked
+from doorstep.journal import Command, Reaction
 from doorstep.journal.append import SQL as JOURNAL
 from doorstep.journal.commands import Answer
 from doorstep.kit.errors import Conflict, NotFound
@@ -24,6 +23,7 @@ from doorstep.kit.ids import parse, show
 from doorstep.kit.limits import PAGE_DEFAULT, PAGE_MAX, TEXT_LONG
 from doorstep.kit.paging import cut, decode
 from doorstep.web.api.context import app_state
+from doorstep.web.repair import retry_job, retry_reaction
 
 SQL = statements(__package__)
 
@@ -234,42 +234,13 @@ async def retry(command: Command, exception_id: str) -> Answer:
     """Try the failed step again. 409 when it failed once more, or when only a person can go on."""
     async with command.brand.reading() as tx:
         row = await _found(tx, exception_id)
-    if row["kind"] == "reaction_failed" and row["resolved_at"] is None:
-        await _retry_reaction(command.brand, row, app_state().reactions)
+    await retry_reaction(command.brand, row, app_state().reactions)
 
     async def act(tx: Tx, now: datetime) -> Retried:
-        return await _retry(tx, await _found(tx, exception_id), actor=command.actor, now=now)
+        outcome = await retry_job(tx, await _found(tx, exception_id), actor=command.actor, now=now)
+        return Retried(exception_id=show("exc", row["exception_id"]), outcome=outcome)
 
     return await command.run({}, act)
-
-
-async def _retry_reaction(brand: Brand, row: Any, reactions: Sequence[Reaction]) -> None:
-    """Let the reaction digest the order's parked events. Raises Conflict with the error when it cannot."""
-    reaction = next((one for one in reactions if one.name == row["detail"].get("reaction")), None)
-    if reaction is None:
-        raise Conflict(f"There is no reaction {row['detail'].get('reaction')!r} any more.")
-    error = await retry_parked(brand, reaction, row["order_id"])
-    if error is not None:
-        raise Conflict("It failed again; nothing was changed.", extra={"error": error})
-
-
-async def _retry(tx: Tx, row: Any, *, actor: str, now: datetime) -> Retried:
-    shown = show("exc", row["exception_id"])
-    if row["kind"] == "reaction_failed" and row["resolved_at"] is not None:
-        return Retried(exception_id=shown, outcome="done")
-    if row["resolved_at"] is not None:
-        raise Conflict("This exception is resolved already.")
-    if row["kind"] == "payment_failed":
-        if not await payments.retry(tx, transaction_id=row["subject"], actor=actor, now=now):
-            raise Conflict("This payment did not fail, or is being retried.")
-        return Retried(exception_id=shown, outcome="set going again")
-    kind = row["detail"].get("job")
-    if not kind:
-        raise Conflict(f"A machine cannot retry this. {row['next_action']}")
-    if not await jobs.reawaken(tx, kind, row["subject"], due_at=now):
-        raise Conflict("Its job is waiting already, or is gone.")
-    await tx.fetchrow(JOBS.resolve_exception_by_id, row["exception_id"], actor, "retried", now)
-    return Retried(exception_id=shown, outcome="set going again")
 
 
 async def _found(tx: Tx, exception_id: str) -> Any:

@@ -88,3 +88,30 @@ SELECT event_seq FROM orders WHERE order_id = $1
 
 -- name: events_since
 SELECT kind, data, occurred_at FROM events WHERE order_id = $1 AND seq > $2 ORDER BY seq
+
+-- name: list_exceptions
+-- Open ones, the most urgent first. $5: whose ('mine' with $6, 'nobody', or all); $7: of these locations only.
+SELECT e.*, o.number FROM exceptions e LEFT JOIN orders o USING (order_id)
+WHERE e.resolved_at IS NULL AND (e.priority, e.due_at, e.exception_id) > ($1, $2, $3)
+    AND ($4::text IS NULL OR e.kind = $4)
+    AND ($5::text = 'all' OR ($5 = 'mine' AND e.assigned_to = $6) OR ($5 = 'nobody' AND e.assigned_to IS NULL))
+    AND ($7::integer[] IS NULL OR EXISTS (
+        SELECT 1 FROM fulfillment_orders f WHERE f.order_id = e.order_id AND f.location_id = ANY($7)
+        UNION ALL SELECT 1 FROM reservations r WHERE r.order_id = e.order_id AND r.location_id = ANY($7)))
+ORDER BY e.priority, e.due_at, e.exception_id LIMIT $8
+
+-- name: chosen_exceptions
+SELECT e.*, o.number FROM exceptions e LEFT JOIN orders o USING (order_id)
+WHERE e.exception_id = ANY($1) AND ($2::integer[] IS NULL OR EXISTS (
+    SELECT 1 FROM fulfillment_orders f WHERE f.order_id = e.order_id AND f.location_id = ANY($2)
+    UNION ALL SELECT 1 FROM reservations r WHERE r.order_id = e.order_id AND r.location_id = ANY($2)))
+ORDER BY e.priority, e.due_at, e.exception_id
+
+-- name: colleagues
+-- Who may be given work on exceptions.
+SELECT u.login, u.name FROM doorstep.users u JOIN doorstep.memberships m USING (user_id)
+WHERE m.brand = current_schema() AND u.disabled_at IS NULL AND m.role IN ('admin', 'agent') ORDER BY u.name, u.login
+
+-- name: timezone
+-- The shop's clock is that of its first location.
+SELECT coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
