@@ -19,8 +19,8 @@ help: ## list these commands
 setup: ## make .venv from the lock; under a second when nothing changed
 	@$(PYTHON) scripts/setup_venv.py
 
-run: setup ## play the demo (real orders, click to doorstep and back) and leave everything up
-	@$(VENV)/doorstep demo --keep
+run: setup ## a shop in full swing to look around in: storefront, mailbox, console
+	@$(VENV)/doorstep demo --keep --lively --orders 150 --data $${DOORSTEP_DATA:-.doorstep}/run
 
 demo-json: setup ## play the demo and print one JSON object, nothing else, on stdout
 	@$(VENV)/doorstep demo --json

@@ -88,6 +88,17 @@ def _broken(figures: dict[str, Any]) -> str:
 
 
 def _run_and_stop(clone: Path, port: str) -> list[Measure]:
+    """Twice: the first start makes the database, the second finds it."""
+    _, first = _start_and_stop(clone, port)
+    measures, again = _start_and_stop(clone, port)
+    return [
+        note("make run, first start, seconds until it answers", round(first, 1)),
+        at_most("make run, second start, seconds", round(again, 1), AGAIN_WITHIN_S),
+        *measures,
+    ]
+
+
+def _start_and_stop(clone: Path, port: str) -> tuple[list[Measure], float]:
     say("make run")
     started = monotonic()
     log = (clone.parent / "run.log").open("w")
@@ -98,11 +109,11 @@ def _run_and_stop(clone: Path, port: str) -> list[Measure]:
         with suppress(subprocess.TimeoutExpired):
             process.wait(STOP_WITHIN_S)
         stopped = process.poll() is not None and not answers(port)
-    return [
+    measures = [
         exactly("make run: it answers", up, True),
-        at_most("make run, second start, seconds", round(seconds, 1), AGAIN_WITHIN_S),
         exactly("make run: Ctrl-C stops all of it", stopped, True),
     ]
+    return measures, seconds
 
 
 def answers(port: str) -> bool:

@@ -137,7 +137,7 @@ def test_loading_takes_less_than_a_second_of_processor_time() -> None:
 
 
 def test_orders_keep_their_order_and_move_by_whole_weeks(scenario: Scenario, cut: Slice) -> None:
-    shift = timedelta(weeks=scenario.weeks_shifted)
+    shift = scenario.shifted
     assert [(order.number, order.placed_at) for order in scenario.orders] == [
         (sale.invoice, sale.at + shift) for sale in cut.sales
     ]

@@ -31,12 +31,13 @@ FIGURES_FILE = "figures.json"
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for. `orders`: only the first few, for a look at the machinery."""
+    """What was asked for. `orders`: only a few, to look at the machinery. `lively`: the newest, some under way."""
 
     folder: Path
     port: int = 8080
     seed: int = SEED
     orders: int | None = None
+    lively: bool = False
     machine: bool = False
     keep: bool = False
     fresh: bool = False
@@ -51,13 +52,23 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.option(
     "--orders", type=click.IntRange(1, 100_000), help="Only the first so many orders; floors do not count then."
 )
+@click.option(
+    "--lively", is_flag=True, help="The newest orders, and end in the midst of things; to look around with --keep."
+)
 @click.option("--seed", type=int, default=SEED, show_default=True, help="Of all that is made up.")
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder; default: demo in the data folder."
 )
 @click.option("--port", type=click.IntRange(1, 65_535), help="Where the server listens; default DOORSTEP_PORT or 8080.")
 def command(
-    keep: bool, machine: bool, fresh: bool, orders: int | None, seed: int, data: Path | None, port: int | None
+    keep: bool,
+    machine: bool,
+    fresh: bool,
+    orders: int | None,
+    lively: bool,
+    seed: int,
+    data: Path | None,
+    port: int | None,
 ) -> int:
     """Play six weeks of a real shop's orders through the whole journey, with everything around them.
 
@@ -72,6 +83,7 @@ def command(
         port=port or found.port,
         seed=seed,
         orders=orders,
+        lively=lively,
         machine=machine,
         keep=keep,
         fresh=fresh,
@@ -115,7 +127,7 @@ async def play(options: Options, screen: Screen) -> int:
     """The whole of it: a new run, the rest of one, or only the stage of one that is over."""
     started = time.monotonic()
     run = _choose_run(options, screen)
-    scenario = build(end=run.end, seed=run.seed, orders=run.orders)
+    scenario = build(end=run.end, seed=run.seed, orders=run.orders, lively=run.lively)
     screen.opening(scenario, options.folder)
     async with on_stage(
         options.folder, run, starts_at=scenario.starts_at, port=options.port, tell=screen.process
@@ -135,7 +147,8 @@ async def play(options: Options, screen: Screen) -> int:
 def _choose_run(options: Options, screen: Screen) -> Run:
     """The run to play. One that is over is played again, except to be kept and looked at."""
     before = read_run(options.folder)
-    same = before is not None and (before.seed, before.orders) == (options.seed, options.orders)
+    asked = (options.seed, options.orders, options.lively)
+    same = before is not None and (before.seed, before.orders, before.lively) == asked
     if before is not None and same and not options.fresh and (options.keep or not before.finished):
         screen.say(
             "Going on with the run in this folder." if not before.finished else "This run is over; here it is again."
@@ -146,7 +159,9 @@ def _choose_run(options: Options, screen: Screen) -> Run:
     for path in options.folder.iterdir():
         if path.name != "demo.lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    run = new_run(end=wall_now().replace(microsecond=0), seed=options.seed, orders=options.orders)
+    run = new_run(
+        end=wall_now().replace(microsecond=0), seed=options.seed, orders=options.orders, lively=options.lively
+    )
     write_run(options.folder, run)
     return run
 

@@ -36,6 +36,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     end: datetime
     seed: int
     orders: int | None
+    lively: bool = False
     secret: str
     webhook_secret: str
     api_key: str = ""
@@ -45,12 +46,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     seconds: dict[str, float] = {}
 
 
-def new_run(*, end: datetime, seed: int, orders: int | None) -> Run:
+def new_run(*, end: datetime, seed: int, orders: int | None, lively: bool = False) -> Run:
     """A run that has not begun, with secrets of its own."""
     return Run(
         end=end,
         seed=seed,
         orders=orders,
+        lively=lively,
         secret=secrets.token_hex(32),
         webhook_secret="whsec_" + b64encode(secrets.token_bytes(24)).decode(),
     )

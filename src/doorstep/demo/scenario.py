@@ -86,11 +86,14 @@ _REASONS: tuple[tuple[ReturnReason, int], ...] = (
 _HAND_OVERS: tuple[tuple[HandOver, int], ...] = (("label", 45), ("qr", 35), ("store", 20))
 
 
+_LIVELY, _JUST_NOW = timedelta(days=14), timedelta(minutes=20)
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the demo plays. All times lie before the ``end`` that it was built for."""
 
     seed: int
-    weeks_shifted: int
+    shifted: timedelta
     products: tuple[Product, ...]
     papers: tuple[WrapPaper, ...]
     channels: tuple[Channel, ...]
@@ -156,25 +159,29 @@ def when(happening: Order | Receipt | CustomerAction) -> datetime:
             return happening.at
 
 
-def build(*, end: datetime, seed: int = SEED, orders: int | None = None) -> Scenario:
+def build(*, end: datetime, seed: int = SEED, orders: int | None = None, lively: bool = False) -> Scenario:
     """Build the scenario so that it ends within the seven days before ``end``; ``orders`` keeps the first few only.
 
-    Stock, receipts and shares are those of the orders kept. Raises ValueError when ``end`` has no zone.
+    ``lively``: it ends in the midst of things instead. The orders kept are spread over the two weeks before ``end``,
+    and what would happen later does not. Stock, receipts and shares are those of the orders kept.
+
+    Raises ValueError when ``end`` has no zone.
     """
     if end.tzinfo is None:
         raise ValueError("the end needs a time zone")
-    return build_from(load_slice(), end=end, seed=seed, orders=orders)
+    return build_from(load_slice(), end=end, seed=seed, orders=orders, lively=lively)
 
 
-def build_from(cut: Slice, *, end: datetime, seed: int, orders: int | None) -> Scenario:
+def build_from(cut: Slice, *, end: datetime, seed: int, orders: int | None, lively: bool = False) -> Scenario:
     """Build the scenario from a slice already read."""
-    sales = cut.sales[:orders]
+    sales = _latest(cut.sales, orders or len(cut.sales)) if lively else cut.sales[:orders]
     products = products_of(sales)
     outcodes = load_outcodes()
     matches, unmatched = _usable_matches(sales, cut.cancels)
-    weeks = _weeks_before(end, sales, matches)
-    placed, line_numbers = _orders(sales, products, people_of(sales, outcodes, seed), seed, timedelta(weeks=weeks))
-    actions, used_up = _actions(matches, line_numbers, seed, timedelta(weeks=weeks))
+    # The last order a short while ago; or whole weeks, so that weekdays stay what they were.
+    shift = end - _JUST_NOW - sales[-1].at if lively else timedelta(weeks=_weeks_before(end, sales, matches))
+    placed, line_numbers = _orders(sales, products, people_of(sales, outcodes, seed), seed, shift)
+    actions, used_up = _actions(matches, line_numbers, seed, shift)
     unmatched.update(used_up)
     placed = _with_wishes(placed, products, actions, seed)
     floor = plan_floor(placed, products, actions, seed)
@@ -182,7 +189,7 @@ def build_from(cut: Slice, *, end: datetime, seed: int, orders: int | None) -> S
     sold = {line.sku for order in placed for line in order.lines}
     return Scenario(
         seed=seed,
-        weeks_shifted=weeks,
+        shifted=shift,
         products=tuple(product for sku, product in products.items() if sku in sold),
         papers=papers_of(sales, products),
         channels=CHANNELS,
@@ -202,6 +209,12 @@ def _usable_matches(sales: Sequence[Sale], cancels: Sequence[CancelLine]) -> tup
     usable = [match for match in matches if match.cancel.at - match.bought_at <= RETURN_WINDOW]
     unmatched["after_the_return_window"] = len(matches) - len(usable)
     return usable, unmatched
+
+
+def _latest(sales: Sequence[Sale], count: int) -> Sequence[Sale]:
+    """About so many of the sales of the last two weeks, spread evenly."""
+    recent = [sale for sale in sales if sale.at > sales[-1].at - _LIVELY]
+    return recent[:: -max(1, len(recent) // count)][::-1]
 
 
 def _weeks_before(end: datetime, sales: Sequence[Sale], matches: Sequence[Match]) -> int:

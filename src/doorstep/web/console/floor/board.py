@@ -65,7 +65,7 @@ async def show_board(request: Asked, staff: Staff) -> Response[bytes]:
 
 @get("/console/floor/next", **needs("floor.read"))
 async def show_next(request: Asked, staff: Staff) -> Response[bytes]:
-    """Lead to what is to be done next at a location, at a step or at any; with nothing left, to the location's board."""
+    """Lead to what is to be done next at a location, at a step or at any; with nothing left, to the board."""
     asked = request.query_params
     step = step_named(asked.get("step", ""))
     async with staff.brand.reading() as tx:
