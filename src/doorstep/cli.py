@@ -17,7 +17,7 @@ click.rich_click.MAX_WIDTH = 110
 click.rich_click.COMMAND_GROUPS = {
     "doorstep": [
         {"name": "Run it", "commands": ["up", "demo", "serve", "worker", "migrate"]},
-        {"name": "Set it up", "commands": ["brand", "key", "import"]},
+        {"name": "Set it up", "commands": ["brand", "key", "user", "import"]},
         {"name": "Look after it", "commands": ["doctor", "audit", "backup", "restore"]},
         {"name": "On the floor", "commands": ["work"]},
     ]
@@ -32,6 +32,7 @@ COMMANDS = {
     "demo": ("running", "demo"),
     "brand": ("brands", "brand"),
     "key": ("brands", "key"),
+    "user": ("people", "user"),
     "import": ("imports", "import_"),
     "audit": ("checks", "audit"),
     "doctor": ("checks", "doctor"),

@@ -197,3 +197,33 @@ def test_the_doctor_notices_a_partner_that_does_not_answer(doorstep: Run, monkey
     ran = doorstep("doctor", "--json")
     assert ran.code == 1
     assert next(check for check in ran.json["checks"] if check["name"] == "dove")["state"] == "bad"
+
+
+def test_a_user_is_added_listed_reset_and_disabled(doorstep: Run) -> None:
+    made = doorstep("user", "create", "Ada@Shop.test", "--name", "Ada", "--role", "admin", "--json").json
+    assert (made["login"], made["role"]) == ("ada@shop.test", "admin")
+    assert doorstep("user", "create", "ada@shop.test", "--json").code == 1
+    assert doorstep("user", "create", "bob", "--role", "vendor", "--json").code == 1
+    assert doorstep("user", "create", "bob", "--location", "nowhere", "--json").code == 1
+    first, second = made["password"], doorstep("user", "create", "bob", "--json").json["password"]
+    assert first != second
+    listed = doorstep("user", "list", "--json").json["items"]
+    assert [(one["login"], one["role"], one["locations"]) for one in listed] == [
+        ("ada@shop.test", "admin", None),
+        ("bob", "agent", None),
+    ]
+    assert doorstep("user", "reset-password", "ADA@shop.test", "--json").json["password"] not in (first, second)
+    assert doorstep("user", "disable", "bob", "--json").json == {"login": "bob", "disabled": True}
+    assert "disabled" in doorstep("user", "list").out
+    assert doorstep("user", "disable", "bob", "--undo").code == 0
+    refused = doorstep("user", "disable", "ada@shop.test", "--json")
+    assert refused.code == 1
+    assert "last admin" in refused.json["error"]
+    assert doorstep("user", "reset-password", "nobody", "--json").code == 1
+
+
+def test_somebody_of_another_brand_keeps_their_password(doorstep: Run) -> None:
+    assert doorstep("brand", "create", "other").code == 0
+    assert doorstep("user", "create", "ada", "--json").json["password"]
+    joined = doorstep("user", "create", "ada", "--brand", "other", "--role", "viewer", "--json").json
+    assert joined == {"login": "ada", "brand": "other", "role": "viewer", "password": None}

@@ -42,6 +42,34 @@ CREATE TABLE doorstep.memberships (
     PRIMARY KEY (user_id, brand)
 );
 
+CREATE FUNCTION doorstep.keep_an_admin() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    touched text[];
+BEGIN
+    IF TG_TABLE_NAME = 'memberships' THEN
+        touched := ARRAY[OLD.brand];
+    ELSE
+        touched := ARRAY(SELECT m.brand FROM doorstep.memberships m WHERE m.user_id = OLD.user_id AND m.role = 'admin');
+    END IF;
+    -- Whoever takes an admin away queues up at the brand's row; the second one then sees what the first one did.
+    PERFORM 1 FROM doorstep.brands b WHERE b.brand = ANY (touched) ORDER BY b.brand FOR NO KEY UPDATE;
+    IF EXISTS (SELECT 1 FROM unnest(touched) t (brand) WHERE NOT EXISTS (
+            SELECT 1 FROM doorstep.memberships m JOIN doorstep.users u USING (user_id)
+            WHERE m.brand = t.brand AND m.role = 'admin' AND u.disabled_at IS NULL)) THEN
+        RAISE EXCEPTION 'a brand keeps an admin'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'memberships_keep_an_admin';
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- This prevents a brand from losing its last admin, also when two admins take each other's role at the same time.
+CREATE TRIGGER memberships_changed_keep_an_admin AFTER UPDATE ON doorstep.memberships FOR EACH ROW
+    WHEN (OLD.role = 'admin' AND NEW.role <> 'admin') EXECUTE FUNCTION doorstep.keep_an_admin();
+CREATE TRIGGER memberships_gone_keep_an_admin AFTER DELETE ON doorstep.memberships FOR EACH ROW
+    WHEN (OLD.role = 'admin') EXECUTE FUNCTION doorstep.keep_an_admin();
+CREATE TRIGGER users_keep_an_admin AFTER UPDATE ON doorstep.users FOR EACH ROW
+    WHEN (OLD.disabled_at IS NULL AND NEW.disabled_at IS NOT NULL) EXECUTE FUNCTION doorstep.keep_an_admin();
+
 -- Who is logged in. The token itself is only in the browser's cookie.
 CREATE TABLE doorstep.sessions (
     -- This prevents a stolen database from opening a session: only the SHA-256 of the 256-bit random token is kept.

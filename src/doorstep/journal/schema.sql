@@ -75,6 +75,7 @@ CREATE TABLE audit_log (
 );
 CREATE INDEX audit_log_order ON audit_log (order_id, entry_id) WHERE order_id IS NOT NULL;
 CREATE INDEX audit_log_actor ON audit_log (actor, entry_id);
+CREATE INDEX audit_log_action ON audit_log (action, entry_id);
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -49,11 +49,16 @@ def digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-async def create(tx: Tx, *, brand: str, name: str, scope: Scope) -> tuple[UUID, str]:
-    """Make a key, in a transaction on the shared schema. Returns its id and the secret, shown only now."""
+def secret_of(brand: str, random: bytes) -> str:
+    """A key's secret from 24 or more random bytes."""
+    return f"dsk_{brand}_{random[:24].hex()}"
+
+
+async def create(tx: Tx, *, brand: str, name: str, scope: Scope, random: bytes | None = None) -> tuple[UUID, str]:
+    """Make a key. Returns its id and the secret, shown only now; of fresh random bytes, unless 24 or more are given."""
     if not 1 <= len(name) <= 100 or not name.isprintable():
         raise Invalid([Fault("/name", "A key's name is 1 to 100 printable characters.")])
-    key_id, secret = new_id(), f"dsk_{brand}_{secrets.token_hex(24)}"
+    key_id, secret = new_id(), secret_of(brand, random or secrets.token_bytes(24))
     if await tx.execute(SQL.add_key, key_id, brand, name, digest(secret), scope) != "INSERT 0 1":
         raise NotFound(f"There is no brand {brand!r}.")
     return key_id, secret
@@ -64,9 +69,11 @@ async def every(tx: Tx, *, brand: str | None = None) -> Sequence[Key]:
     return [msgspec.convert(dict(row), Key) for row in await tx.fetch(SQL.list_keys, brand)]
 
 
-async def revoke(tx: Tx, key_id: UUID) -> bool:
-    """Take a key away; it may work for five more seconds. False when there is no such live key."""
-    return await tx.fetchval(SQL.revoke_key, key_id) is not None
+async def revoke(tx: Tx, key_id: UUID, *, brand: str | None = None) -> bool:
+    """Take a key away, of this brand if one is named; it may work for five more seconds. False when there is no such
+    live key.
+    """
+    return await tx.fetchval(SQL.revoke_key, key_id, brand) is not None
 
 
 class Keys:

@@ -2,15 +2,15 @@
 SELECT k.key_id, k.brand, k.name, k.scope FROM api_keys k WHERE k.key_hash = $1 AND k.revoked_at IS NULL
 
 -- name: add_key
-INSERT INTO api_keys (key_id, brand, name, key_hash, scope)
-SELECT $1, b.brand, $3, $4, $5 FROM brands b WHERE b.brand = $2
+INSERT INTO doorstep.api_keys (key_id, brand, name, key_hash, scope)
+SELECT $1, b.brand, $3, $4, $5 FROM doorstep.brands b WHERE b.brand = $2
 
 -- name: list_keys
-SELECT key_id, brand, name, scope, created_at, revoked_at FROM api_keys
+SELECT key_id, brand, name, scope, created_at, revoked_at FROM doorstep.api_keys
 WHERE $1::text IS NULL OR brand = $1 ORDER BY brand, created_at, key_id
 
 -- name: revoke_key
-UPDATE api_keys SET revoked_at = now() WHERE key_id = $1 AND revoked_at IS NULL RETURNING key_id
+UPDATE doorstep.api_keys SET revoked_at = now() WHERE key_id = $1 AND ($2::text IS NULL OR brand = $2) AND revoked_at IS NULL RETURNING key_id
 
 -- name: events_after
 SELECT event_id, position, order_id, kind, actor, data, occurred_at FROM events

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from doorstep.insights import Moment
 from doorstep.journal import Command
 from doorstep.journal.audit_log import record
 from doorstep.kit.errors import Malformed
+from doorstep.web.api.context import app_state
 from doorstep.web.console.people import SQL
 from doorstep.web.console.staff import Staff
 
@@ -26,6 +28,12 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
 
     result: Any
     moments: Sequence[Moment]
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A deed's result that says what the audit log should hold, for what is only known while doing it."""
+
+    detail: object
 
 
 async def act(
@@ -48,14 +56,23 @@ async def act(
         raise Malformed("This form has no key. Load the page again.")
 
     async def once(tx: Tx, now: datetime) -> Any:
-        await deed(tx, now)
-        await record(tx, actor=staff.actor, action=action, subject=subject, detail=detail, order_id=order_id)
+        result = await deed(tx, now)
+        told = result.detail if isinstance(result, Noted) else detail
+        await record(tx, actor=staff.actor, action=action, subject=subject, detail=told, order_id=order_id)
         return {"done": True}
 
     command = Command(
         brand=staff.brand, key=f"console:{staff.user_id.hex}:{key}", route=f"POST {action}", actor=staff.actor
     )
     return not (await command.run([subject, detail], once)).replayed
+
+
+def drawn(staff: Staff, fields: Mapping[str, str]) -> bytes:
+    """32 random-looking bytes of this very form: for a secret that is shown once, and must be the same one when an
+    impatient person sends the form twice. Of the form's key, the session's own secret and the server's.
+    """
+    of = f"drawn\0{staff.csrf}\0{fields.get('key', '')}".encode()
+    return hmac.digest(app_state().settings.secret.encode(), of, "sha256")
 
 
 class _Seen(Exception):

@@ -49,6 +49,12 @@ async def show(
     return made
 
 
+async def zone(staff: Staff) -> ZoneInfo:
+    """The shop's time zone: the one of its first location."""
+    async with staff.brand.reading() as tx:
+        return ZoneInfo(await tx.fetchval(SQL.timezone))
+
+
 def _page(staff: Staff, template: str, *, at: str, status: int, **facts: Any) -> Response[bytes]:
     return page(
         template,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from doorstep.web.console import entrance, exceptions, home
 from doorstep.web.console.floor import handlers as floor
+from doorstep.web.console.settings import handlers as settings
 
 HANDLERS = (
     *entrance.HANDLERS,
     *home.HANDLERS,
     *exceptions.HANDLERS,
     *floor.HANDLERS,
+    *settings.HANDLERS,
 )

@@ -26,19 +26,52 @@ SELECT user_id, login, name, password_hash, language FROM users WHERE user_id = 
 -- name: has_users
 SELECT EXISTS (SELECT 1 FROM memberships WHERE brand = $1)
 
+-- name: people
+-- The staff of a brand, by login. `elsewhere`: they work for another brand, too.
+SELECT u.user_id, u.login, u.name, u.must_change, u.created_at, u.disabled_at, m.role, m.location_ids,
+    (SELECT max(s.seen_at) FROM doorstep.sessions s WHERE s.user_id = u.user_id AND s.brand = m.brand) AS seen_at,
+    EXISTS (SELECT 1 FROM doorstep.memberships o WHERE o.user_id = u.user_id AND o.brand <> m.brand) AS elsewhere
+FROM doorstep.memberships m JOIN doorstep.users u USING (user_id)
+WHERE m.brand = $1 AND ($2::uuid IS NULL OR u.user_id = $2) AND u.login > $3 ORDER BY u.login LIMIT $4
+
+-- name: lock_person
+-- A person's row, locked, so that two admins change them one after the other.
+SELECT u.user_id FROM doorstep.users u JOIN doorstep.memberships m USING (user_id)
+WHERE (u.login = $1 OR u.user_id = $2::uuid) AND m.brand = $3 FOR NO KEY UPDATE OF u
+
+-- name: rename_user
+UPDATE doorstep.users SET name = $2 WHERE user_id = $1
+
+-- name: disable_user
+UPDATE doorstep.users SET disabled_at = now() WHERE user_id = $1 AND disabled_at IS NULL
+
+-- name: enable_user
+UPDATE doorstep.users SET disabled_at = NULL WHERE user_id = $1 AND disabled_at IS NOT NULL
+
+-- name: leave_brand
+DELETE FROM doorstep.memberships WHERE user_id = $1 AND brand = $2
+
+-- name: join_brand
+INSERT INTO doorstep.memberships (user_id, brand, role, location_ids)
+SELECT u.user_id, $2, $3, $4 FROM doorstep.users u WHERE u.login = $1
+ON CONFLICT (user_id, brand) DO NOTHING RETURNING user_id
+
+-- name: end_sessions
+DELETE FROM doorstep.sessions WHERE user_id = $1
+
 -- name: add_user
-INSERT INTO users (user_id, login, name, password_hash, must_change, language) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO doorstep.users (user_id, login, name, password_hash, must_change, language) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (login) DO NOTHING
 
 -- name: put_membership
-INSERT INTO memberships (user_id, brand, role, location_ids) VALUES ($1, $2, $3, $4)
+INSERT INTO doorstep.memberships (user_id, brand, role, location_ids) VALUES ($1, $2, $3, $4)
 ON CONFLICT (user_id, brand) DO UPDATE SET role = excluded.role, location_ids = excluded.location_ids
 
 -- name: memberships
 SELECT m.brand, m.role, b.title FROM memberships m JOIN brands b USING (brand) WHERE m.user_id = $1 ORDER BY m.brand
 
 -- name: set_password
-UPDATE users SET password_hash = $2, must_change = $3 WHERE user_id = $1
+UPDATE doorstep.users SET password_hash = $2, must_change = $3 WHERE user_id = $1
 
 -- name: set_language
 UPDATE users SET language = $2 WHERE user_id = $1
