@@ -10,7 +10,7 @@ COMPILE     := uv pip compile --universal --python-version 3.11 --generate-hashe
 
 MAKEFLAGS     += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-json up test test-system test-browser journey check format lock sabotage bench clean
+.PHONY: help setup run demo-json up test test-system test-browser pictures journey check format lock sabotage bench clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -37,6 +37,9 @@ test-system: setup
 
 test-browser: setup ## every page in a real Chromium, in four looks, and the journey of a jersey through them
 	@DOORSTEP_BROWSER=required $(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests/browser
+
+pictures: setup ## every page in four looks into build/pictures; renews those in docs/pictures
+	@$(VENV)/python -m tests.browser.pictures $(PAGES)
 
 journey: setup ## only the journey, one file a step
 	@$(PYTEST) -n $(JOBS) $(PYTEST_ARGS) tests/journey

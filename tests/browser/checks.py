@@ -111,9 +111,12 @@ async def narrow(visit: Visit) -> list[str]:
     return found
 
 
-_WIDE = """(width) => [...document.querySelectorAll("body *")]
-  .filter((one) => one.getBoundingClientRect().right > width + 1 && getComputedStyle(one).position !== "fixed")
-  .slice(0, 3).map((one) => `${one.tagName.toLowerCase()}.${one.className}`).join(", ")"""
+_WIDE = """(width) => {
+  const scrolls = (one) => one && (getComputedStyle(one).overflowX !== "visible" || scrolls(one.parentElement));
+  return [...document.querySelectorAll("body *")]
+    .filter((one) => one.getBoundingClientRect().right > width + 1 && !scrolls(one.parentElement))
+    .slice(0, 3).map((one) => `${one.tagName.toLowerCase()}.${one.className}`).join(", ");
+}"""
 
 _SMALL = """(least) => {
   const found = [];
@@ -123,6 +126,8 @@ _SMALL = """(least) => {
     const labels = [...(one.labels || [])].filter((label) => ["checkbox", "radio"].includes(one.type));
     const boxes = [one, ...labels].map((each) => each.getBoundingClientRect());
     if (boxes[0].right <= 0 || boxes[0].bottom <= 0) continue;  // shown when it has the focus
+    const cover = getComputedStyle(one, "::after");
+    if (cover.content !== "none" && cover.position === "absolute") continue;  // a card that is a link as a whole
     const inText = style.display === "inline" && one.tagName === "A" &&
       one.parentElement.textContent.trim().length > one.textContent.trim().length;
     const most = (side) => Math.max(...boxes.map((box) => box[side]));

@@ -21,6 +21,8 @@ from tests.support.shop import ADDRESS, CUSTOMER
 from tests.support.waiting import eventually
 
 REST_WITHIN_S = 60.0
+WORK = ("accept", "pick", "personalize", "gift_wrap", "pack")
+"""The steps of work on the floor, in their order."""
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,28 +97,38 @@ class Hands:
         while self.now < until:
             await self.set_clock(min(self.now + step, until))
 
-    async def pack(self, order_id: str, *, at: str = "") -> list[str]:
-        """Accept, pick, work on and pack what lies there for an order, everywhere or at one location; the tracking
-        numbers of its parcels.
+    async def work(self, order_id: str, *, until: str = "pack", at: str = "") -> list[str]:
+        """Accept, pick, personalize, wrap and pack what lies there for an order, everywhere or at one location, and
+        stop after a step; the ids of the work.
         """
         await self.rest()
-        for work in (await self.api.get("/v1/fulfillment-orders", dict, order=order_id))["items"]:
-            if at not in ("", work["location"]):
-                continue
-            path = f"/v1/fulfillment-orders/{work['fulfillment_order_id']}"
-            await self.send("POST", f"{path}/accept")
-            for step in (await self.send("POST", f"{path}/pick", {}))["steps"]:
-                if step["status"] == "waiting":
-                    await self.send("POST", f"{path}/steps/{step['step_id']}/done")
-            await self.send("POST", f"{path}/pack", {})
+        found = (await self.api.get("/v1/fulfillment-orders", dict, order=order_id))["items"]
+        wanted = [work["fulfillment_order_id"] for work in found if at in ("", work["location"])]
+        for path in (f"/v1/fulfillment-orders/{work_id}" for work_id in wanted):
+            await self._work_on(path, WORK[: WORK.index(until) + 1])
         await self.rest()
-        return [parcel["tracking_number"] for parcel in await self._parcels(order_id)]
+        return wanted
+
+    async def _work_on(self, path: str, steps: tuple[str, ...]) -> None:
+        waiting: list[dict[str, Any]] = []
+        for step in steps:
+            if step in ("personalize", "gift_wrap"):
+                for one in waiting:
+                    if one["status"] == "waiting" and (one["kind"] == "gift_wrap") == (step == "gift_wrap"):
+                        await self.send("POST", f"{path}/steps/{one['step_id']}/done")
+            else:
+                answer = await self.send("POST", f"{path}/{step}", None if step == "accept" else {})
+                waiting = answer["steps"] if step == "pick" else waiting
 
     async def ship(self, order_id: str, *, at: str = "", scan: bool = True) -> list[str]:
-        """Pack what lies there and give it to the van; without `scan` nothing is heard of it but what is told."""
-        numbers = await self.pack(order_id, at=at)
-        for parcel in await self._parcels(order_id):
+        """Pack what lies there and give it to the van; without `scan` nothing is heard of it but what is told. The
+        tracking numbers of the parcels.
+        """
+        await self.work(order_id, at=at)
+        parcels = (await self.api.get("/v1/shipments", dict, order=order_id))["items"]
+        for parcel in parcels:
             await self.send("POST", f"/v1/shipments/{parcel['shipment_id']}/hand-over")
+        numbers = [parcel["tracking_number"] for parcel in parcels]
         if scan:
             await self.scan(*numbers)
         await self.rest()
@@ -148,7 +160,3 @@ class Hands:
         made: dict[str, Any] = await self.send("POST", "/v1/returns", body)
         await self.rest()
         return made
-
-    async def _parcels(self, order_id: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.api.get("/v1/shipments", dict, order=order_id))["items"]
-        return found

@@ -66,9 +66,9 @@ async def browsing(executable: str) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def looking(
-    browser: Browser, look: Look, *, scripts: bool = True, language: str = "en-GB"
+    browser: Browser, look: Look, *, scripts: bool = True, sharp: bool = False
 ) -> AsyncIterator[BrowserContext]:
-    """A browser without memory that looks this way."""
+    """A browser without memory that looks this way. `sharp`: two pixels for one, as pictures want it."""
     width, height = SIZES[look.size]
     phone = look.size == "phone"
     context = await browser.new_context(
@@ -76,7 +76,8 @@ async def looking(
         is_mobile=phone,
         has_touch=phone,
         color_scheme=look.scheme,
-        locale=language,
+        locale="en-GB",
+        device_scale_factor=2 if sharp else 1,
         timezone_id="Europe/London",
         reduced_motion="reduce",
         java_script_enabled=scripts,

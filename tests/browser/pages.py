@@ -183,12 +183,38 @@ def console(path: str) -> Way:
     return reach
 
 
+def board(step: str) -> Way:
+    """What waits at a step in the workshop."""
+    return console(f"/console/floor?location=workshop&step={step}")
+
+
+def work(step: str) -> Way:
+    """Work that waits at a step."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await console(f"/console/floor/{world.work[step]}")(tab, world)
+
+    return reach
+
+
+def exceptions_to(deed: str) -> Way:
+    """What would become of the first exception."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await console("/console/exceptions")(tab, world)
+        await tab.get_by_role("checkbox").first.check()
+        await press(tab, deed)
+
+    return reach
+
+
 _ORDER = "/o/{token:str}"
 _STATES = (
     "preparing", "waiting", "declined", "asked", "canceled", "partly-sent", "sent", "today", "tried", "late", "pickup",
     "delivered", "gone", "personal", "return-label", "return-done", "return-many",
 )  # fmt: skip
 
+_STEPS = ("pick", "personalize", "wrap", "pack", "ship")
 _WAYS_BACK = ("label", "code", "store")
 
 SHOPPER = (
@@ -221,15 +247,31 @@ MAILBOX = (
     Page(name="text-message", route="mailbox", reach=message("sms")),
 )
 
+_FLOOR, _WORK = "/console/floor", "/console/floor/{work_id:str}"
+_EXCEPTIONS = "/console/exceptions"
+
 CONSOLE = (
     Page(name="console-login", route="/console/login", reach=log_in_wrong, status=422),
+    Page(name="console-home", route="/console", reach=console("/console")),
     Page(name="console-account", route="/console/account", reach=console("/console/account")),
+    Page(name="console-exceptions", route=_EXCEPTIONS, reach=console(_EXCEPTIONS)),
+    Page(name="console-exceptions-none", route=_EXCEPTIONS, reach=console(f"{_EXCEPTIONS}?whose=mine")),
+    Page(name="console-exceptions-close", route=_EXCEPTIONS, reach=exceptions_to("Close …")),
+    Page(name="console-floor", route=_FLOOR, reach=console(f"{_FLOOR}?location=")),
+    *(
+        Page(name=f"console-floor-{step}", route=_FLOOR, reach=board(step))
+        for step in ("accept", "pick", "wrap", "ship")
+    ),
+    *(Page(name=f"console-work-{step}", route=_WORK, reach=work(step)) for step in _STEPS),
+    Page(name="console-trouble", route=_WORK, reach=console(f"{_FLOOR}/ful_nothing"), status=404),
 )
 
 PAGES = (*SHOPPER, *MAILBOX, *CONSOLE)
 
 NO_PAGES = {
-    "/console": "nothing so far but its frame, which every other page of the console shows",
+    "/console/floor/next": "leads to the next work",
+    "/console/floor/parcels/{shipment_id:str}/label.pdf": "a label to print",
+    "/o/{token:str}/delay": "acts and leads back",
     "/openapi.json": "the document of the API",
     "/metrics": "figures for a machine",
     "/static/{digest:str}/{name:str}": "files",

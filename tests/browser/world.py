@@ -37,16 +37,20 @@ JERSEY = {
     "personalization": {"fields": {"name": "LOVELACE", "number": "10"}, "fee_minor": 0},
     "gift_wrap": {"message": "For the best goalkeeper I know", "fee_minor": 0},
 }
+_LONG_TITLE = "Rindfleischetikettierungsüberwachungsmug, thrown by hand in Ashton-under-Lyne, dishwasher-proof"
 _LONG = {"sku": "LONG", "quantity": 2}
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things are: the processes, the page of an order by its state, and a session of the admin at the console."""
+    """Where things are: the processes, the page of an order by its state, work on the floor by the step it waits for,
+    and a session of the admin at the console.
+    """
 
     api: str
     carrier: str
     messages: str
     orders: dict[str, str]
+    work: dict[str, str]
     session: str
 
 
@@ -80,8 +84,20 @@ async def build(stage: Stage) -> World:
             carrier=stage.carrier_url,
             messages=stage.messages_url,
             orders={state: placed.order_page for state, placed in (old | new).items()},
+            work=await _on_the_floor(hands),
             session=await _log_in(stage),
         )
+
+
+async def _on_the_floor(hands: Hands) -> dict[str, str]:
+    """Work that waits at each step, one of them on hold."""
+    waiting = {}
+    for done, waits in (("accept", "pick"), ("pick", "personalize"), ("personalize", "wrap"), ("gift_wrap", "pack")):
+        placed = await hands.place(JERSEY, service="express")
+        (waiting[waits],) = await hands.work(placed.order_id, until=done)
+    placed = await hands.place(JERSEY)
+    (waiting["ship"],) = await hands.work(placed.order_id)
+    return waiting
 
 
 async def _log_in(stage: Stage) -> str:
@@ -93,11 +109,7 @@ async def _log_in(stage: Stage) -> str:
 
 async def load(hands: Hands) -> None:
     """What is sold, where it lies and how it is sent."""
-    long = {
-        **PRODUCTS[0],
-        "sku": "LONG",
-        "title": "A Rindfleischetikettierungsüberwachungsgesetz-Mug, hand-thrown, " * 2,
-    }
+    long = {**PRODUCTS[0], "sku": "LONG", "title": _LONG_TITLE}
     await hands.send("PUT", "/v1/locations", [*LOCATIONS, _STORE])
     await hands.send("PUT", "/v1/products", [*PRODUCTS, long])
     await hands.send("PUT", "/v1/channels", [{"channel": "web", "title": "Web shop", "currency": "GBP"}])
