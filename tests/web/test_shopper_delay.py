@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import httpx2
 import pytest
 
 from tests.support.shop import ADDRESS, CUSTOMER, Shop
@@ -163,6 +164,40 @@ async def test_staff_answer_for_the_customer_and_see_what_is_left_to_choose(shop
     on_time = await shop.place({"sku": "MUG"})
     await shop.send("POST", f"/v1/orders/{on_time['order_id']}/delay-answer", {"seq": 1, "answer": "wait"}, expect=409)
     await shop.audit()
+
+
+async def test_a_button_at_the_carrier_makes_a_parcel_late_and_its_customer_is_told_and_asked(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"})
+    (parcel,) = await shop.ship(placed["order_id"])
+    await shop.pass_time(timedelta(minutes=5))
+    for presses in (1, 2):  # each press is another day
+        await press(shop, parcel["tracking_number"], "delay")
+        assert "What would you like?" in await page(shop, link(placed))
+        subjects = [mail["subject"] for mail in shop.mailbox()]
+        assert len([subject for subject in subjects if subject.startswith("Later than promised")]) == presses
+        await post(shop, f"{link(placed)}/delay", delay=(await delay_of(shop, placed))["seq"], answer="wait")
+    await press(shop, parcel["tracking_number"], "miss")
+    await press(shop, parcel["tracking_number"], "deliver")
+    assert "Your order has arrived" in await page(shop, link(placed))
+    assert (await shop.get(f"/v1/orders/{placed['order_id']}"))["delay"]["choices"] == []
+    await shop.audit()
+
+
+async def test_a_button_at_the_carrier_loses_a_parcel(shop: Shop) -> None:
+    placed = await shop.place({"sku": "MUG"})
+    (parcel,) = await shop.ship(placed["order_id"])
+    await shop.pass_time(timedelta(minutes=5))
+    await press(shop, parcel["tracking_number"], "lose")
+    assert "A parcel was lost. You get back £14.95." in await page(shop, link(placed))
+    await shop.audit()
+
+
+async def press(shop: Shop, tracking_number: str, what: str) -> None:
+    """A button on the carrier's page, and what follows."""
+    async with httpx2.AsyncClient(trust_env=False, timeout=30) as client:
+        answer = await client.post(f"{shop.carrier.url}/parcels/{tracking_number}/{what}")
+    assert answer.status_code == 303, answer.text
+    await shop.drain()
 
 
 @pytest.mark.parametrize(

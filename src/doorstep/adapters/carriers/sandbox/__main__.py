@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from doorstep.adapters.carriers.sandbox import shop, wire
+from doorstep.adapters.carriers.sandbox import pressing, shop, wire
+from doorstep.adapters.carriers.sandbox.pages import Pages
 from doorstep.adapters.carriers.sandbox.plan import FATES, MISHAPS_OF_TELLING
 from doorstep.adapters.carriers.sandbox.telling import MISHAPS_OF_SENDING, Teller
 from doorstep.adapters.twin import process
 from doorstep.adapters.twin.faults import CALL, Faults
 from doorstep.adapters.twin.server import Answer, Handler, HttpServer, Problem, Request, json_answer
 from doorstep.adapters.twin.store import Store
+from doorstep.kit.clock import wall_now
 
 KNOWN_FAULTS = (*CALL, *FATES, *MISHAPS_OF_TELLING, *MISHAPS_OF_SENDING)
 
@@ -33,6 +35,7 @@ class CarrierTwin:
         self._started_with = (faults, webhook_url)
         self._faults, self._webhook_url = self._started_with
         self._api_key = api_key
+        self._now: datetime | None = None
 
     def routes(self) -> list[tuple[str, str, Handler]]:
         """What the twin answers to; `/sandbox/...` is for drivers and tests, a real carrier has none of it."""
@@ -45,6 +48,7 @@ class CarrierTwin:
             ("POST", "/sandbox/advance", self._advance),
             ("GET", "/sandbox/ledger", self._ledger),
             ("POST", "/sandbox/reset", self._reset),
+            *Pages(self._store, self._pressed).routes(),
         ]
 
     async def _buy(self, request: Request) -> Answer:
@@ -90,8 +94,15 @@ class CarrierTwin:
         return json_answer({"handed_over": len(scans)})
 
     async def _advance(self, request: Request) -> Answer:
-        now = request.json(Advance).now
+        self._now = now = request.json(Advance).now
         return json_answer(await self._teller.advance(now, self._webhook_url, self._faults))
+
+    async def _pressed(self, tracking_number: str, press: str) -> None:
+        """A button of the page, on the clock that was told last; a carrier nobody told goes by the machine's."""
+        now = (self._now or wall_now()).astimezone(UTC)
+        with self._store.transaction():
+            pressing.press(self._store, tracking_number, press, now)
+        await self._teller.advance(now, self._webhook_url, self._faults)
 
     async def _ledger(self, request: Request) -> Answer:
         totals = self._store.row("totals")
@@ -108,6 +119,7 @@ class CarrierTwin:
         faults, webhook_url = self._started_with
         self._faults = process.faults_after(wanted, faults, KNOWN_FAULTS)
         self._webhook_url = webhook_url if wanted.webhook_url is None else wanted.webhook_url
+        self._now = None
         self._store.forget()
         return json_answer({"reset": True})
 

@@ -16,6 +16,7 @@ from doorstep.adapters.twin.faults import Faults, roll
 FATES = ("late", "lost", "attempt_failed", "pickup")
 MISHAPS_OF_TELLING = ("duplicate", "out_of_order")
 
+_LAST_VAN_HOUR = 14  # UTC; what a shop hands over later it counts from the next day
 _HELD_BACK = frozenset({"PRE_ADVISED", "COLLECTED", "AT_HUB", "AT_DEPOT", "OUT_FOR_DELIVERY"})
 
 
@@ -55,6 +56,18 @@ def plan(journey: Journey, faults: Faults) -> list[Telling]:
     return sorted(tellings, key=lambda telling: telling.tell_at)
 
 
+def by_hand(journey: Journey, press: str, at: datetime, due: datetime) -> list[Event]:
+    """What happens from `at` on when somebody presses `delay`, `miss`, `deliver` or `lose`; the first event at once.
+
+    A delay is a working day on `due`, and surely later than the product allows, so that a promise kept till now breaks.
+    """
+    tale = _Tale(journey, 0)
+    return [
+        msgspec.structs.replace(event, id=f"ev_{event.tracking_number}_{round(at.timestamp())}{press}{number}")
+        for number, event in enumerate(tale.tell_pressed(press, at, due), start=1)
+    ]
+
+
 def due_at(journey: Journey, seed: int) -> datetime:
     """When the parcel arrives if nothing goes wrong; never after the product's transit time."""
     days = PRODUCTS[journey.product].transit_days
@@ -92,6 +105,27 @@ class _Tale:
         if fate == "pickup":
             self._add(due, "READY_FOR_PICKUP", "Waiting for the recipient", place=f"{self._town()} parcel shop")
             due += timedelta(hours=4 + int(self._chance("pickup") * 44))
+        self._add(due, "DELIVERED", "Delivered", place=self._town())
+        return self._events
+
+    def tell_pressed(self, press: str, at: datetime, due: datetime) -> list[Event]:
+        """The rest of the parcel's events after a press."""
+        if press == "lose":
+            self._add(at, "LOST", "Search ended; the parcel is lost", reason="lost")
+            return self._events
+        if press == "deliver":
+            self._add(at, "DELIVERED", "Delivered", place=self._town())
+            return self._events
+        if press == "delay":
+            taken = self._journey.handed_over_at
+            leaves = taken if taken.hour < _LAST_VAN_HOUR else taken + timedelta(days=1)
+            slowest = _working_day(_next_working(leaves), PRODUCTS[self._journey.product].transit_days)
+            due = _working_day(max(due, at, slowest), 1).replace(hour=15, minute=0, second=0)
+            self._add(at, "DELAYED", "Delayed on the way", reason="delay", eta=due.replace(microsecond=0))
+        else:
+            self._add(at, "NOT_DELIVERED", "Nobody at home; we try again", reason="recipient_absent")
+            due = _working_day(at, 1)
+        self._out_for_delivery(due)
         self._add(due, "DELIVERED", "Delivered", place=self._town())
         return self._events
 

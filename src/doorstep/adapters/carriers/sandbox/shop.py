@@ -85,21 +85,27 @@ def hand_over(store: Store, faults: Faults, scan: HandOver) -> None:
         raise Problem(409, "canceled", f"the label of {scan.tracking_number} was canceled")
     if row["handed_over_ms"] is not None:
         return
-    order = msgspec.json.decode(row["ordered"], type=wire.ShipmentOrder)
-    journey = Journey(
-        tracking_number=scan.tracking_number,
-        product=order.product,
-        origin=order.sender.town,
-        destination=order.recipient.town,
-        is_return=order.return_shipment,
-        handed_over_at=scan.at.astimezone(UTC),
-    )
     store.run("hand_over", reference=row["reference"], handed_over_ms=milliseconds(scan.at))
-    for telling in plan(journey, faults):
+    row = store.row("label_by_tracking", tracking_number=scan.tracking_number)
+    assert row is not None
+    for telling in plan(journey_of(row), faults):
         event = telling.event
         store.run(
             "add_telling", event_id=event.id, tell_ms=milliseconds(telling.tell_at), event=msgspec.json.encode(event)
         )
+
+
+def journey_of(row: sqlite3.Row) -> Journey:
+    """A stored label that the van has taken."""
+    order = msgspec.json.decode(row["ordered"], type=wire.ShipmentOrder)
+    return Journey(
+        tracking_number=row["tracking_number"],
+        product=order.product,
+        origin=order.sender.town,
+        destination=order.recipient.town,
+        is_return=order.return_shipment,
+        handed_over_at=datetime.fromtimestamp(row["handed_over_ms"] / 1000, UTC),
+    )
 
 
 def milliseconds(at: datetime) -> int:

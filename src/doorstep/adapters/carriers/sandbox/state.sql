@@ -28,6 +28,8 @@ CREATE TABLE IF NOT EXISTS tellings (
 );
 CREATE INDEX IF NOT EXISTS tellings_due ON tellings (accepted, tell_ms, id);
 
+CREATE INDEX IF NOT EXISTS tellings_by_event ON tellings (event_id);
+
 CREATE TABLE IF NOT EXISTS tally (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
 
 -- name: count_attempt
@@ -62,6 +64,22 @@ INSERT INTO tellings (event_id, tell_ms, event) VALUES (:event_id, :tell_ms, :ev
 SELECT id, tell_ms, event FROM tellings
 WHERE accepted = 0 AND tell_ms <= :now_ms AND (tell_ms, id) > (:after_ms, :after_id)
 ORDER BY tell_ms, id LIMIT :most
+
+-- name: tellings_of
+-- Of one parcel: an event's name begins with its number. In the order of telling.
+SELECT id, tell_ms, event, accepted FROM tellings
+WHERE event_id > 'ev_' || :tracking_number || '_' AND event_id < 'ev_' || :tracking_number || '`' ORDER BY tell_ms, id
+
+-- name: drop_what_follows
+DELETE FROM tellings WHERE accepted = 0 AND tell_ms > :now_ms
+    AND event_id > 'ev_' || :tracking_number || '_' AND event_id < 'ev_' || :tracking_number || '`'
+
+-- name: parcels
+-- Newest first, from before a row; whatever is sought in the number, the reference or the addresses.
+SELECT labels.rowid AS number, * FROM labels
+WHERE (:before = 0 OR labels.rowid < :before) AND (:sought = '' OR instr(lower(tracking_number), :sought)
+    OR instr(lower(reference), :sought) OR instr(lower(CAST(ordered AS TEXT)), :sought))
+ORDER BY labels.rowid DESC LIMIT :most
 
 -- name: accept
 UPDATE tellings SET accepted = 1 WHERE id = :id
