@@ -208,7 +208,19 @@ def exceptions_to(deed: str) -> Way:
     return reach
 
 
+def console_order(query: str, more: str = "") -> Way:
+    """The first order of a list of the console, or a page below it."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await console(f"/console/orders?{query}")(tab, world)
+        address = await tab.locator("a[data-row]").first.get_attribute("href")
+        await tab.goto(f"{world.api}{address}{more}")
+
+    return reach
+
+
 _ORDER = "/o/{token:str}"
+_DESK = "/console/orders/{order_id:str}"
 _STATES = (
     "preparing", "waiting", "declined", "asked", "canceled", "partly-sent", "sent", "today", "tried", "late", "pickup",
     "delivered", "gone", "personal", "return-label", "return-done", "return-many",
@@ -264,6 +276,20 @@ CONSOLE = (
     ),
     *(Page(name=f"console-work-{step}", route=_WORK, reach=work(step)) for step in _STEPS),
     Page(name="console-trouble", route=_WORK, reach=console(f"{_FLOOR}/ful_nothing"), status=404),
+    Page(name="console-orders", route="/console/orders", reach=console("/console/orders")),
+    Page(name="console-orders-filtered", route="/console/orders", reach=console("/console/orders?q=mug&lane=standard")),
+    Page(name="console-orders-nothing", route="/console/orders", reach=console("/console/orders?q=zzz")),
+    *(
+        Page(name=f"console-order-{name}", route=_DESK, reach=console_order(query))
+        for name, query in (
+            ("delivered", "fulfillment=delivered"),
+            ("held", "status=on_hold"),
+            ("late", "late=yes"),
+            ("personal", "kind=personalized"),
+            ("returned", "fulfillment=returned"),
+            ("canceled", "status=canceled"),
+        )
+    ),
 )
 
 PAGES = (*SHOPPER, *MAILBOX, *CONSOLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from doorstep.web.console import entrance, exceptions, home
 from doorstep.web.console.floor import handlers as floor
+from doorstep.web.console.orders import handlers as orders
 from doorstep.web.console.settings import handlers as settings
 
 HANDLERS = (
@@ -12,4 +13,5 @@ HANDLERS = (
     *exceptions.HANDLERS,
     *floor.HANDLERS,
     *settings.HANDLERS,
+    *orders.HANDLERS,
 )

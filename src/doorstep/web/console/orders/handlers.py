@@ -1,0 +1,10 @@
+"""Every route of the console's orders."""
+
+from __future__ import annotations
+
+from doorstep.web.console.orders import listing, page
+
+HANDLERS = (
+    *listing.HANDLERS,
+    *page.HANDLERS,
+)
