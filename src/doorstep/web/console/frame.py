@@ -25,6 +25,7 @@ PLACES: tuple[tuple[str, str, Permission, str], ...] = (
     ("orders", "/console/orders", "orders.read", "o"),
     ("exceptions", "/console/exceptions", "exceptions.read", "e"),
     ("floor", "/console/floor", "floor.read", "f"),
+    ("returns", "/console/returns", "floor.read", "r"),
     ("stock", "/console/stock", "stock.read", "s"),
     ("settings", "/console/settings", "settings", "t"),
     ("audit_log", "/console/audit-log", "audit_log", "l"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.web.console import entrance, exceptions, home
+from doorstep.web.console import entrance, exceptions, goods_back, home
 from doorstep.web.console.floor import handlers as floor
 from doorstep.web.console.orders import handlers as orders
 from doorstep.web.console.settings import handlers as settings
@@ -11,6 +11,7 @@ HANDLERS = (
     *entrance.HANDLERS,
     *home.HANDLERS,
     *exceptions.HANDLERS,
+    *goods_back.HANDLERS,
     *floor.HANDLERS,
     *settings.HANDLERS,
     *orders.HANDLERS,

@@ -808,6 +808,10 @@ CREATE TABLE returns (
     CONSTRAINT returns_requested_once UNIQUE (order_id, number)
 );
 CREATE INDEX returns_open ON returns (expires_at) WHERE status IN ('requested', 'in_transit', 'received');
+-- What the floor waits for, and how it finds what lies before it.
+CREATE INDEX returns_worklist ON returns (return_id) WHERE status IN ('requested', 'in_transit', 'received');
+CREATE INDEX returns_number ON returns (number);
+CREATE INDEX returns_tracking ON returns (tracking_number) WHERE tracking_number IS NOT NULL;
 
 CREATE TABLE return_lines (
     return_id uuid NOT NULL REFERENCES returns,
