@@ -45,7 +45,9 @@ async def page(shop: Shop, path: str, *, expect: int = 200) -> str:
 
 async def test_the_page_tells_where_the_order_is_from_the_first_moment_to_the_last(shop: Shop) -> None:
     placed = await shop.place({"sku": "MUG", "quantity": 2})
-    assert "check the payment" in await page(shop, link(placed))
+    first = await page(shop, link(placed))
+    assert "check the payment" in first
+    assert "Arrives by" in first
     await shop.drain()
     assert "We are preparing your order" in await page(shop, link(placed))
     await shop.ship(placed["order_id"])

@@ -139,6 +139,7 @@ async def play(options: Options, screen: Screen) -> int:
         if options.keep:
             # Not back, when time was let pass in the console before.
             await set_clock(stage.brand, max(wall_now(), await stage.brand.now()), rate=1.0)
+            await stage.open_shop()
             screen.links(stage, figures)
             await keep_alive(stage)
         return 0 if good else 1

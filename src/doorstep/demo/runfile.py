@@ -28,6 +28,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     gateway: int
     messages: int
     smtp: int
+    shop: int = 0
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):

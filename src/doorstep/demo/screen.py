@@ -141,13 +141,15 @@ def _links(stage: Stage, figures: Figures) -> RenderableType:
     story = figures.get("story") or {}
     auth = f'-H "Authorization: Bearer {stage.run.api_key}"'
     lines = [
-        "[bold]Everything is still running.[/]",
+        "[bold]Everything is still running.[/] Open these three:",
+        "",
+        f"  shop       [bold cyan]{stage.shop_url}/[/]   buy a jersey with your name on it",
+        f"  mailbox    [bold cyan]{stage.messages_url}/[/]   what its customer is told",
+        f"  console    [bold cyan]{stage.api_url}/console[/]   the staff's side; log in as [bold]admin[/], password"
+        f" [bold]{stage.run.console_password}[/]",
         "",
         f"  API        [cyan]{stage.api_url}/v1[/]   its description [cyan]{stage.api_url}/openapi.json[/]",
         f"  your key   [bold]{stage.run.api_key}[/]",
-        f"  console    [cyan]{stage.api_url}/console[/]   the staff's side; log in as [bold]admin[/], password"
-        f" [bold]{stage.run.console_password}[/]",
-        f"  mailbox    [cyan]{stage.messages_url}/[/]   every e-mail and text message, as customers see it",
         f"  logs       {escape(str(stage.folder / 'logs'))}",
         "",
         "[bold]Try[/]",

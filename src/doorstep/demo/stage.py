@@ -1,4 +1,5 @@
-"""The stage: PostgreSQL, server, worker and the three twins, each a process of its own, kept running whatever dies.
+"""The stage: PostgreSQL, server, worker, the three twins and, to look at, a storefront: each a process of its own, kept
+running whatever dies.
 
 A folder holds everything of a run: the database, the twins' memories, logs, and `pids.json`, kept current, for those
 who want to pull a plug.
@@ -25,6 +26,8 @@ from doorstep.settings import Outside, Settings
 from doorstep.supervisor import Child, Supervisor, postgres_guard
 from doorstep.web.api.keys import create
 from doorstep.web.console.people import ensure_admin
+from doorstep.web.shop.settings import Settings as ShopSettings
+from doorstep.web.shop.settings import environment as environment_of_shop
 
 SQL = statements(__package__)
 BRAND = "main"
@@ -65,8 +68,11 @@ OnChange = Callable[[str, str], None]
 class Stage:
     """The processes of a run and what one needs to talk to them. Make it with `on_stage`."""
 
-    def __init__(self, folder: Path, run: Run, ports: Ports, database: Database, brand: Brand) -> None:
+    def __init__(
+        self, folder: Path, run: Run, ports: Ports, database: Database, brand: Brand, supervisor: Supervisor
+    ) -> None:
         self.folder, self.run, self.ports, self.database, self.brand = folder, run, ports, database, brand
+        self._supervisor = supervisor
 
     @property
     def api_url(self) -> str:
@@ -87,6 +93,29 @@ class Stage:
     def messages_url(self) -> str:
         """Where the messages twin answers."""
         return _local(self.ports.messages)
+
+    @property
+    def shop_url(self) -> str:
+        """Where the storefront answers, once it is open."""
+        return _local(self.ports.shop)
+
+    async def open_shop(self) -> None:
+        """Start the storefront, which brings its goods along. Not before the play: its stock is no part of the figures.
+
+        Raises SupervisorError when it does not come up.
+        """
+        settings = ShopSettings(
+            api_url=self.api_url,
+            api_key=self.run.api_key,
+            doorstep_url=self.api_url,
+            port=self.ports.shop,
+            name=BRAND_TITLE,
+            stock_up=True,
+        )
+        env = environment_of_shop(settings)
+        ready = _answers(self.ports.shop, "/healthz")
+        await self._supervisor.start([_child(self.folder, "shop", ["doorstep.web.shop"], ready, env)])
+        await self._supervisor.wait_ready(READY_WITHIN_S)
 
 
 @asynccontextmanager
@@ -114,7 +143,7 @@ async def on_stage(folder: Path, run: Run, *, starts_at: datetime, port: int, te
             write_run(folder, run)
             await supervisor.start(_children(folder, run, ports, server.dsn()))
             await supervisor.wait_ready(READY_WITHIN_S)
-            yield Stage(folder, run, ports, database, await database.brand(BRAND))
+            yield Stage(folder, run, ports, database, await database.brand(BRAND), supervisor)
         finally:
             await database.close()
 
@@ -221,6 +250,7 @@ def _choose_ports(before: Ports | None, wanted: int) -> Ports:
         gateway=choose(last.gateway),
         messages=choose(last.messages),
         smtp=choose(last.smtp),
+        shop=choose(last.shop, wanted and wanted + 1),
     )
 
 

@@ -1,6 +1,6 @@
 -- name: head
 -- What the page says about the order itself. `version` moves on whenever anything happens to the order.
-SELECT o.order_id, o.number, o.placed_at, o.event_seq AS version, o.service, o.status,
+SELECT o.order_id, o.number, o.placed_at, o.promised_by, o.event_seq AS version, o.service, o.status,
     o.fulfillment_status, o.awaiting_payment, o.currency, o.total_minor, o.shipping_minor,
     coalesce(p.locale, c.locale) AS locale, b.title AS shop, s.title AS service_title, clock_now() AS now,
     coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')

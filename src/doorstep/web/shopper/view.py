@@ -171,7 +171,12 @@ def state_of(known: Known) -> str:
 
 
 def promise_of(known: Known) -> tuple[datetime | None, datetime | None]:
-    """The day by which all that is still to come is promised; when no one knows it for all, the day for the rest."""
+    """The day by which all that is still to come is promised; when no one knows it for all, the day for the rest.
+
+    The ledger gets its first entries a moment after the order was placed; until then the order's own date counts.
+    """
+    if not known.promises:
+        return known.head["promised_by"], None
     to_come = {line.line_no for line in known.lines if line.to_come}
     dates = [one.promised_by for one in known.promises if one.line_no in to_come]
     last = max((date for date in dates if date), default=None)
