@@ -189,6 +189,9 @@ async def test_a_cart_that_is_not_there_or_not_ours_is_a_fault_of_the_order(shop
         problem = await shop.place({"sku": "MUG"}, cart_hold=cart_hold, channel=channel_name, expect=422)
         assert [error["pointer"] for error in problem["errors"]] == ["/cart_hold"]
     assert (await shop.get(f"/v1/cart-holds/{held['hold_id']}"))["status"] == "open"
+    cart = wish(("MUG", 1), country="GB", postcode=ADDRESS["postcode"], cart_hold=NOBODY)
+    problem = await shop.send("POST", "/v1/delivery-options", cart, expect=422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/cart_hold"]
 
 
 async def test_a_wrong_cart_is_told_everything_that_is_wrong(shop: Shop) -> None:

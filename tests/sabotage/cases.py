@@ -103,6 +103,58 @@ STOCK = (
     ),
 )
 
+CARTS = (
+    Case(
+        name="the guard: WHERE of what a cart takes",
+        edits=(
+            _code(
+                _STOCK,
+                f"\n    AND {_AVAILABLE} >= sums.quantity\n\n-- name: give_back_from_cart",
+                "\n\n-- name: give_back_from_cart",
+            ),
+        ),
+        test="tests/races/test_carts.py::test_the_guard_alone_holds_the_last_unit_once",
+    ),
+    Case(
+        name="the condition that only what has expired is reclaimed",
+        edits=(
+            _code(_STOCK, "c.open > 0 AND c.expires_at <= $3 AND", "c.open > 0 AND $3::timestamptz IS NOT NULL AND"),
+        ),
+        test="tests/races/test_carts.py::test_an_extended_cart_keeps_its_unit",
+    ),
+    Case(
+        name="the second look of a cart that is extended",
+        edits=(_code("carts/keep.py", "    return await inventory.cart_claims(tx, [hold_id])\n", "    return seen\n"),),
+        test="tests/races/test_carts.py::test_a_cart_whose_unit_is_taken_back_is_not_extended",
+    ),
+    Case(
+        name="the lock on a cart's hold",
+        edits=(_code("carts/queries.sql", "ORDER BY h.hold_id FOR NO KEY UPDATE", "ORDER BY h.hold_id"),),
+        test="tests/races/test_carts.py::test_one_cart_becomes_one_order",
+    ),
+    Case(
+        name="the condition that a hold has not ended",
+        edits=(
+            _code("carts/queries.sql", "ORDER BY h.hold_id FOR NO KEY UPDATE", "ORDER BY h.hold_id"),
+            _code("carts/queries.sql", "h.hold_id = c.hold_id AND h.ended IS NULL", "h.hold_id = c.hold_id"),
+        ),
+        test="tests/races/test_carts.py::test_the_condition_alone_lets_one_cart_become_one_order",
+    ),
+    Case(
+        name="the CHECK on a cart's open units",
+        edits=_schema(
+            "CONSTRAINT cart_claims_within_claim CHECK (open BETWEEN 0 AND claimed)",
+            "CONSTRAINT cart_claims_within_claim CHECK (claimed > 0)",
+        ),
+        test="tests/carts/test_holds.py::test_the_database_itself_refuses_a_cart_that_gives_back_more_than_it_took",
+    ),
+    Case(
+        name="sparing the carts of one's own batch",
+        edits=(_code(_STOCK, " AND c.hold_id <> ALL($4::uuid[])", " AND $4::uuid[] IS NOT NULL"),),
+        test="tests/carts/test_holds.py::test_an_expired_cart_that_is_bought_in_the_batch_is_not_taken_by_its_neighbor",
+    ),
+)
+
 NEWS = (
     Case(
         name="what a delivery note said before",
@@ -418,4 +470,4 @@ STAFF = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*STOCK, *NEWS, *DOORS, *ORDERS, *ONCE, *JOURNAL, *STAFF)
+CASES: tuple[Case, ...] = (*STOCK, *CARTS, *NEWS, *DOORS, *ORDERS, *ONCE, *JOURNAL, *STAFF)

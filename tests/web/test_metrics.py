@@ -139,6 +139,15 @@ async def test_parcels_are_judged_by_the_first_date_whatever_was_said_later(
     assert kept == {"in_time": 4, "late": 2, "undated": 1}
 
 
+async def test_carts_are_counted_by_whether_their_time_is_up(shop: Shop) -> None:
+    for minutes in (5, 30, 60):
+        wish = {"channel": "web", "minutes": minutes, "lines": [{"sku": sku, "quantity": 1} for sku in ("MUG", "CARD")]}
+        await shop.send("POST", "/v1/cart-holds", wish, expect=201)
+    await shop.set_clock(shop.now + timedelta(minutes=10))
+    values = await scrape(shop.client)
+    assert [values["cart_holds", "main", state] for state in ("open", "expired")] == [2, 1]
+
+
 async def test_only_the_newest_parcels_are_judged_and_found_by_their_index(brand: Brand) -> None:
     await stop_clock(brand)
     await deliver(brand, days_ago=1, promised_in_days=1)

@@ -11,7 +11,15 @@ from doorstep.inventory.locations import PutLocation, locations, put_locations
 from doorstep.inventory.model import CartClaim, Claim, Disposition, Location, Received, Restock
 from doorstep.inventory.move import claims_of, correct_shelf, release, restock, ship
 from doorstep.inventory.receive import count, expect, expected, receive
-from doorstep.inventory.soft import cart_claims, give_back_from_cart, keep_cart_until, lapse, reclaim, take_into_cart
+from doorstep.inventory.soft import (
+    cart_claims,
+    ever_held,
+    give_back_from_cart,
+    keep_cart_until,
+    lapse,
+    reclaim,
+    take_into_cart,
+)
 
 __all__ = [
     "CartClaim",
@@ -28,6 +36,7 @@ __all__ = [
     "claims_of",
     "correct_shelf",
     "count",
+    "ever_held",
     "expect",
     "expected",
     "give_back_from_cart",

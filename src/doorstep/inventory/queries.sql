@@ -81,6 +81,9 @@ SELECT (SELECT count(*) FROM lowered) AS claims, (SELECT count(*) FROM counters)
 SELECT hold_id, sku_id, location_id, open AS quantity, expires_at FROM cart_claims WHERE hold_id = ANY($1) AND open > 0
 ORDER BY hold_id, sku_id, location_id
 
+-- name: ever_held
+SELECT EXISTS (SELECT 1 FROM cart_claims WHERE hold_id = $1)
+
 -- name: take_into_cart
 -- The guard is the claim's own. The caller compares the count.
 WITH wanted AS (

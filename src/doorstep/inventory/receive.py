@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
 from doorstep.inventory.move import add_stock, tell_received
+from doorstep.inventory.soft import reclaim
 from doorstep.kit.errors import BodyDiffers, Conflict
 from doorstep.kit.ids import new_id
 
@@ -40,20 +42,23 @@ async def count(
     """Set on_hand to what was counted, `units` by sku_id, by a movement of the difference. Returns how many SKUs
     changed.
 
-    Raises Conflict when a count is below what is claimed, damaged or in quality control, BodyDiffers when the note said
-    another count before: then nothing is changed.
+    What has expired in carts gives way. Raises Conflict when a count is below what is claimed, damaged or in quality
+    control, BodyDiffers when the note said another count before: then nothing is changed.
     """
     keys = sorted(units)
     await tx.execute(SQL.make_stock_rows, keys, [location_id] * len(keys))
     rows = await tx.fetch(SQL.stock_for_count, location_id, keys)
     told = await _told_before(tx, "counted", reference, location_id, units, keys)
+    below = [row["sku_id"] for row in rows if units[row["sku_id"]] < _floor(row)]
+    if below and await reclaim(tx, keys=[(sku_id, location_id) for sku_id in below], expired_by=now, now=now):
+        rows = await tx.fetch(SQL.stock_for_count, location_id, keys)
     sums: dict[tuple[int, int], list[int]] = {}
     for row in rows:
-        counted = units[row["sku_id"]]
-        floor = row["reserved"] + row["damaged"] + row["quality_control"] - row["oversell_limit"]
+        counted, floor = units[row["sku_id"]], _floor(row)
         if row["sku_id"] not in told and counted < floor:
             raise Conflict(
-                f"Counted {counted}, but {floor} are claimed, damaged or in quality control. Cancel or re-route first.",
+                f"Counted {counted}, but {floor} are claimed by orders and carts, damaged or in quality control. "
+                "Cancel, re-route or release first.",
                 extra={"sku_id": row["sku_id"], "counted": counted, "claimed": floor},
             )
         if row["sku_id"] not in told:
@@ -62,6 +67,12 @@ async def count(
     await add_stock(tx, sums, kind="counted", reason="count", reference=reference, actor=actor, now=now)
     await tell_received(tx, more, arrived=True, actor=actor, now=now)
     return len(sums)
+
+
+def _floor(row: Any) -> int:
+    """What must be there for all that is promised of a stock row."""
+    floor: int = row["reserved"] + row["damaged"] + row["quality_control"] - row["oversell_limit"]
+    return floor
 
 
 async def _told_before(

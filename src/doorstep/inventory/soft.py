@@ -23,6 +23,12 @@ async def cart_claims(tx: Tx, hold_ids: Iterable[UUID]) -> list[CartClaim]:
     return [CartClaim(**dict(row)) for row in rows]
 
 
+async def ever_held(tx: Tx, hold_id: UUID) -> bool:
+    """Whether there is, or was, a hold of this id."""
+    found: bool = await tx.fetchval(SQL.ever_held, hold_id)
+    return found
+
+
 async def take_into_cart(tx: Tx, *, claims: Sequence[CartClaim]) -> None:
     """Hold units for carts, one claim a key; the stock rows must be locked by this transaction. Raises ClaimRefused
     (roll back).

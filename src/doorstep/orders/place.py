@@ -8,7 +8,7 @@ write. See docs/operate/locking.md.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -33,12 +33,13 @@ async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
 
     Of requests with one key the first decides, the others are answered as its retries. A bad request is an outcome;
     what is raised is the database's, and takes the whole batch back. An order with a cart's hold is decided under lock
-    only: what the cart has is not sure before.
+    only, for what the cart has is not sure before; what the cart has is spared until then, though it has expired.
     """
     outcomes: dict[int, Outcome] = {}
     first: dict[tuple[str, str], int] = {}
     for place, placing in enumerate(batch):
         first.setdefault(placing.key, place)
+    spare = {placing.cart_hold for placing in batch if placing.cart_hold}
     for under_lock in (False, True):
         pending = [
             place
@@ -46,12 +47,12 @@ async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
             if place not in outcomes and (under_lock or batch[place].cart_hold is None)
         ]
         if pending:
-            found = await _transact(brand, networks, [batch[place] for place in pending], under_lock)
+            found = await _transact(brand, networks, [batch[place] for place in pending], under_lock, spare)
             outcomes |= {pending[i]: outcome for i, outcome in found.items()}
     for place, placing in enumerate(batch):
         head = first[placing.key]
         decided = outcomes.get(head)
-        if place not in outcomes and decided and decided.problem and batch[head].fingerprint == placing.fingerprint:
+        if place not in outcomes and decided and decided.problem and placing.asks_like(batch[head]):
             outcomes[place] = decided  # refused like the first of its kind, without asking again
     repeats = [place for place in range(len(batch)) if place not in outcomes]
     if repeats:
@@ -61,7 +62,7 @@ async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
 
 
 async def _transact(
-    brand: Brand, networks: NetworkCache, batch: Sequence[Placing], under_lock: bool
+    brand: Brand, networks: NetworkCache, batch: Sequence[Placing], under_lock: bool, spare: Collection[UUID]
 ) -> dict[int, Outcome]:
     """One transaction. Outcomes by place in the batch; those missing lost a race and must try again under lock."""
 
@@ -75,7 +76,7 @@ async def _transact(
             if under_lock:
                 await _choose_under_lock(tx, network, drafts, outcomes, now)
             else:
-                await _choose(tx, network, drafts, now)
+                await _choose(tx, network, drafts, now, spare)
         if drafts:
             written = await write.insert(tx, list(drafts.values()), now=now)
             for place, made in drafts.items():
@@ -133,7 +134,7 @@ async def _drafts(
     return drafts
 
 
-async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime) -> None:
+async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime, spare: Collection[UUID]) -> None:
     """Decide for each draft, in order of arrival, and lock what was decided. Drafts that get nothing are taken out:
     unlocked, a shortage is only a guess.
     """
@@ -149,7 +150,8 @@ async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datet
     for made in drafts.values():
         asked.update(_units(made))
     fresh = await inventory.lock_stock(tx, keys=asked)
-    await _reclaim(tx, fresh, [key for key, units in asked.items() if units > fresh.get(key, 0)], now)
+    lacking = [key for key, units in asked.items() if units > fresh.get(key, 0)]
+    await _reclaim(tx, fresh, lacking, now, spare)
     for place, made in list(drafts.items()):
         if all(fresh.get(key, 0) >= units for key, units in _units(made).items()):
             _take(fresh, made)
@@ -183,7 +185,7 @@ async def _choose_under_lock(
         if made.decision.short:
             missing = _missing(made)
             keys = [key for key in available if key[0] in missing]
-            await _reclaim(tx, available, keys, now, spare=by_id if cart else eaten)
+            await _reclaim(tx, available, keys, now, by_id if cart else eaten)
             made.decision = network.decide(made.request, available)
         if made.decision.short and made.on_short == "refuse":
             outcomes[place] = Outcome(problem=_refusal(made, available))
@@ -194,10 +196,8 @@ async def _choose_under_lock(
             eaten |= {cart} if cart else set()
 
 
-async def _reclaim(
-    tx: Tx, available: Available, keys: Sequence[Key], now: datetime, *, spare: Iterable[UUID] = ()
-) -> None:
-    """What has expired in carts at these keys, which are locked, becomes available."""
+async def _reclaim(tx: Tx, available: Available, keys: Sequence[Key], now: datetime, spare: Collection[UUID]) -> None:
+    """What has expired in other carts at these keys, which are locked, becomes available."""
     if keys:
         _add(available, await inventory.reclaim(tx, keys=keys, expired_by=now, now=now, spare=spare))
 

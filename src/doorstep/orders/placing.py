@@ -40,6 +40,10 @@ class Placing(msgspec.Struct, frozen=True, kw_only=True):
         """The cart's hold that the order eats."""
         return parse("cht", self.order.cart_hold) if self.order.cart_hold else None
 
+    def asks_like(self, other: Placing) -> bool:
+        """The same order with the same cart: what was refused to the one is refused to the other."""
+        return self.fingerprint == other.fingerprint and self.order.cart_hold == other.order.cart_hold
+
     @property
     def key(self) -> Key:
         """The natural key: channel and number."""

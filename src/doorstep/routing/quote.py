@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -31,7 +30,7 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A cart and where it goes. The units of its `cart_hold` count as available to it."""
+    """A cart and where it goes. What its `cart_hold` still has counts as available to it."""
 
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
     postcode: Annotated[str, Meta(max_length=20)]
@@ -62,11 +61,14 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
     """The options of a cart. Raises Invalid naming every line that cannot be sold as asked."""
     products = await catalog.load(tx, [line.sku for line in cart.lines])
     faults = [fault for place, line in enumerate(cart.lines) for fault in _faults(line, products, f"/lines/{place}")]
+    hold_id = parse("cht", cart.cart_hold) if cart.cart_hold else None
+    if hold_id is not None and not await inventory.ever_held(tx, hold_id):
+        faults.append(Fault("/cart_hold", f"There is no cart hold {cart.cart_hold}."))
     if faults:
         raise Invalid(faults)
     network = await Network.read(tx)
     demands = [_demand(line_no, line, products[line.sku], network) for line_no, line in enumerate(cart.lines, start=1)]
-    available = await inventory.read_stock(tx, {demand.sku_id for demand in demands}, now=now, cart=_cart(cart))
+    available = await inventory.read_stock(tx, {demand.sku_id for demand in demands}, now=now, cart=hold_id)
     offered = sorted(network.planner.services.values(), key=lambda service: (service.rank, service.service))
     options = []
     for service in offered:
@@ -80,10 +82,6 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
             )
             options.append(_option(network, request, network.decide(request, available), now))
     return options
-
-
-def _cart(cart: QuoteRequest) -> UUID | None:
-    return parse("cht", cart.cart_hold) if cart.cart_hold else None
 
 
 def _faults(line: QuoteLine, products: Mapping[str, Product], at: str) -> list[Fault]:

@@ -42,13 +42,16 @@ _PROMISE = (
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """What one brand answers to one scrape. `exceptions` by kind, `parcels` by how their first date was kept."""
+    """What one brand answers to one scrape. `exceptions` by kind, `parcels` by how their first date was kept, `carts`
+    that hold units by whether their time is up.
+    """
 
     placed: int
     backlog: Backlog
     poisoned: int
     exceptions: Mapping[str, int]
     parcels: Mapping[str, int]
+    carts: Mapping[str, int]
 
 
 class Metrics:
@@ -75,6 +78,7 @@ async def count(brand: Brand, reactions: Sequence[Reaction]) -> Counts:
         now = await clock_now(tx)
         exceptions = await tx.fetch(SQL.open_exceptions_by_kind)
         parcels = await tx.fetchrow(SQL.first_dates_kept, now - METRICS_LOOK_BACK, METRICS_PARCELS)
+        holding = await tx.fetch(SQL.carts_that_hold, now)
         assert parcels is not None
         return Counts(
             placed=await tx.fetchval(SQL.orders_placed, Placed.KIND),
@@ -82,6 +86,7 @@ async def count(brand: Brand, reactions: Sequence[Reaction]) -> Counts:
             poisoned=await tx.fetchval(JOBS.poisoned),
             exceptions={row["kind"]: row["open"] for row in exceptions},
             parcels=dict(parcels),
+            carts={"open": 0, "expired": 0} | {row["state"]: row["carts"] for row in holding},
         )
 
 
@@ -97,6 +102,7 @@ class _Gathered(Collector):
         poisoned = _gauge("jobs_poisoned", "Jobs given up; each has an exception.", "brand")
         exceptions = _gauge("exceptions_open", "Exceptions that wait for a person.", "brand", "kind")
         parcels = _gauge("parcels_first_date", _PROMISE, "brand", "kept")
+        carts = _gauge("cart_holds", "Carts that hold units; expired: until somebody needs them.", "brand", "state")
         for brand, counts in self._found.items():
             placed.add_metric([brand], counts.placed)
             poisoned.add_metric([brand], counts.poisoned)
@@ -104,7 +110,9 @@ class _Gathered(Collector):
                 exceptions.add_metric([brand, kind], number)
             for kept, number in counts.parcels.items():
                 parcels.add_metric([brand, kept], number)
-        return [placed, *self._waiting(), poisoned, exceptions, parcels]
+            for state, number in counts.carts.items():
+                carts.add_metric([brand, state], number)
+        return [placed, *self._waiting(), poisoned, exceptions, parcels, carts]
 
     def _waiting(self) -> Iterable[Metric]:
         for field, (name, words) in _WAITING.items():

@@ -28,6 +28,11 @@ SELECT count(*) FROM exceptions WHERE resolved_at IS NULL
 -- name: open_exceptions_by_kind
 SELECT kind, count(*) AS open FROM exceptions WHERE resolved_at IS NULL GROUP BY kind ORDER BY kind
 
+-- name: carts_that_hold
+-- Carts that hold units, by whether their time is up; what is read is bounded by what is held.
+SELECT CASE WHEN expires_at > $1 THEN 'open' ELSE 'expired' END AS state, count(DISTINCT hold_id) AS carts
+FROM cart_claims WHERE open > 0 GROUP BY 1
+
 -- name: orders_placed
 -- Counted by the relay as it gives positions; what has none yet is counted here. The orders themselves are not looked at.
 SELECT (SELECT coalesce(sum(h.events), 0)::bigint FROM heads h WHERE h.kind = $1)
