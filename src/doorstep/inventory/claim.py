@@ -24,8 +24,11 @@ async def read_stock(tx: Tx, sku_ids: Iterable[int], *, now: datetime, cart: UUI
 
     What has expired in carts by now counts, and what the hold of `cart` has taken itself.
     """
-    rows = await tx.fetch(SQL.read_stock, list(set(sku_ids)), now, cart)
-    return {(row["sku_id"], row["location_id"]): row["available"] for row in rows}
+    available: dict[Key, int] = {}
+    for row in await tx.fetch(SQL.read_stock, list(set(sku_ids)), now, cart):
+        key = row["sku_id"], row["location_id"]
+        available[key] = available.get(key, 0) + row["available"]
+    return available
 
 
 async def lock_stock(
