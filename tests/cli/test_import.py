@@ -153,3 +153,24 @@ def test_people_read_the_line_and_the_reason(doorstep: Run, tmp_path: Path) -> N
     assert ran.code == 1
     assert "line 5" in ran.err
     assert "Nothing was written" in ran.out
+
+
+POINTS = """carrier,code,name,street,postcode,city,country,latitude,longitude,hours
+sandbox,A1,"Corner shop, Leeds",1 Kirkgate,LS1 6BY,Leeds,GB,53.796,-1.541,Mon-Sat 7-20
+sandbox,A2,Kiosk,2 Kirkgate,LS1 6BY,Leeds,GB,{latitude},-1.541,
+"""
+
+
+def test_drop_off_points_and_postcode_areas_come_in_once(load: Any, dsn: str) -> None:
+    bad = load("drop-off-points", POINTS.format(latitude="north"))
+    assert (bad[0], [(one["line"], one["reason"][:8]) for one in bad[1]["bad"]]) == (1, [(3, "latitude")])
+    for latitude in ("91", "nan", "inf"):
+        assert load("drop-off-points", POINTS.format(latitude=latitude))[1]["bad"][0]["line"] == 3
+    assert rows(dsn, "SELECT count(*) FROM drop_off_points") == [(0,)]
+    for _ in range(2):
+        assert load("drop-off-points", POINTS.format(latitude="53.797"))[0] == 0
+        assert load("postcode-areas", "country,prefix,latitude,longitude\nGB,ls1,53.797,-1.548\n")[0] == 0
+    assert rows(dsn, "SELECT code, hours, enabled, xmin = (SELECT min(xmin::text)::xid FROM drop_off_points) "
+                "FROM drop_off_points ORDER BY code") == [
+        ("A1", "Mon-Sat 7-20", True, True), ("A2", "", True, True)]  # fmt: skip
+    assert rows(dsn, "SELECT prefix FROM postcode_areas") == [("LS1",)]

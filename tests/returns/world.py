@@ -149,3 +149,36 @@ async def told(tx: Tx, kind: str) -> list[dict[str, Any]]:
 def recorded(order_id: UUID, data: object) -> Recorded[Any]:
     """An event as a reaction gets it."""
     return Recorded(event_id=new_id(), position=1, order_id=order_id, lane=1, actor="test", occurred_at=NOW, data=data)
+
+
+AREAS = [
+    {"country": "GB", "prefix": "SW1Y", "latitude": 51.507, "longitude": -0.134},
+    {"country": "GB", "prefix": "M1", "latitude": 53.478, "longitude": -2.234},
+    {"country": "GB", "prefix": "M11", "latitude": 53.477, "longitude": -2.181},
+    {"country": "DE", "prefix": "1", "latitude": 52.5, "longitude": 13.4},
+    {"country": "DE", "prefix": "101", "latitude": 52.52, "longitude": 13.39},
+]
+
+
+def point(code: str, latitude: float, longitude: float, **more: Any) -> dict[str, Any]:
+    """A drop-off point of the sandbox carrier."""
+    there = {
+        "street": "1 Pall Mall",
+        "postcode": "SW1Y 5NP",
+        "city": "London",
+        "country": "GB",
+        "hours": "Mon–Sat 8–20",
+    }
+    return {"carrier": "sandbox", "code": code, "name": f"Shop {code}", "latitude": latitude, "longitude": longitude,
+            **there, **more}  # fmt: skip
+
+
+POINTS = [
+    point("far", 51.60, -0.20),
+    point("near", 51.508, -0.135),
+    point("middle", 51.52, -0.12),
+    point("gone", 51.507, -0.134, enabled=False),
+    point("theirs", 51.507, -0.134, carrier="other"),
+    point("manchester", 53.48, -2.23),
+    point("abroad", 51.507, -0.134, country="FR"),
+]

@@ -20,6 +20,7 @@ from doorstep.settings import Settings
 from doorstep.web.api import create_app
 from doorstep.web.api.handlers import gather
 from doorstep.web.api.openapi import describe
+from tests.returns.world import AREAS, POINTS
 from tests.support.shop import ADDRESS, LOCATIONS, PRODUCTS, Shop
 
 METHODS = {"get", "put", "post", "patch", "delete"}
@@ -256,6 +257,9 @@ async def bring_back(shop: Shop) -> None:
     for _ in range(30):
         await shop.pass_time(timedelta(hours=4))
     await shop.send("POST", "/v1/returns/eligibility", {"order_id": order})
+    await shop.send("PUT", "/v1/postcode-areas", AREAS)
+    await shop.send("PUT", "/v1/drop-off-points", POINTS)
+    await shop.get("/v1/drop-off-points", country="GB", postcode="SW1Y 4JH")
     opened = []
     for number, handover in (("R-1", "label"), ("R-2", "qr"), ("R-3", "store"), ("R-4", "store"), ("R-5", "qr")):
         wish = {

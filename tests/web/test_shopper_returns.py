@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.returns.world import AREAS, POINTS, point
 from tests.support.shop import Shop
 from tests.web.test_shopper import EVIL, known, link, page, post
 
@@ -123,3 +124,25 @@ async def test_the_link_alone_neither_asks_for_a_return_nor_shows_where_its_send
     step = await post(shop, f"{path}/known", postcode="SW1Y 4JH", next="return")
     assert step.headers["location"] == f"{path}/return"
     assert (await shop.client.get(label)).status_code == 200
+
+
+async def test_the_page_says_where_to_bring_it_near_the_customer_or_another_postcode(shop: Shop) -> None:
+    placed = await arrived(shop, {"sku": "MUG"})
+    path = link(placed)
+    assert "Where to bring it" not in await page(shop, f"{path}/return"), "not before the postcode was given"
+    await known(shop, path)
+    assert "We do not know where SW1Y 4JH is" in await page(shop, f"{path}/return")
+    await shop.send("PUT", "/v1/postcode-areas", AREAS)
+    await shop.send("PUT", "/v1/drop-off-points", [*POINTS, point("evil", 51.5071, -0.1341, name=EVIL)])
+    text = await page(shop, f"{path}/return")
+    assert text.index("Shop near") < text.index("Shop middle") < text.index("Shop far")
+    assert "11 km" in text
+    assert "Shop theirs" not in text, "another carrier's"
+    assert "Shop gone" not in text
+    assert "<script>alert" not in text
+    elsewhere = await page(shop, f"{path}/return?near=M1+1AA")
+    assert elsewhere.index("Shop manchester") < elsewhere.index("Shop near")
+    assert elsewhere.index("North warehouse") < elsewhere.index("South warehouse")
+    for nonsense in ("%00", EVIL, "x" * 5000, "9" * 20):
+        text = (await shop.client.get(f"{path}/return", params={"near": nonsense})).text
+        assert "<script>alert" not in text

@@ -1,4 +1,4 @@
-"""The command that loads products, locations and stock from CSV files."""
+"""The command that loads products, locations, stock and drop-off points from CSV files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import rich_click as click
 from rich.markup import escape
 from rich.progress import Progress
 
-from doorstep import catalog, inventory
+from doorstep import catalog, inventory, returns
 from doorstep.catalog import PersonalizationField, ProductData
 from doorstep.commands.console import FAILED, OK, Failed, as_json, emit, err, opened, out, run
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
 from doorstep.inventory import PutLocation
 from doorstep.kit.errors import Conflict, Fault, Invalid
+from doorstep.returns import DropOffPoint, PostcodeArea
 from doorstep.web.api.body import fault_of
 
 T = TypeVar("T")
@@ -61,7 +62,13 @@ class _RolledBack(Exception):
 
 Row = tuple[int, T]
 Write = Callable[[Tx, Sequence[Row[Any]]], Any]
-ROWS: Mapping[str, type] = {"products": ProductData, "locations": PutLocation, "stock": StockRow}
+ROWS: Mapping[str, type] = {
+    "products": ProductData,
+    "locations": PutLocation,
+    "stock": StockRow,
+    "drop-off-points": DropOffPoint,
+    "postcode-areas": PostcodeArea,
+}
 
 
 @click.command("import")
@@ -72,7 +79,7 @@ ROWS: Mapping[str, type] = {"products": ProductData, "locations": PutLocation, "
 @click.option("--skip-bad", is_flag=True, help="Write the good rows though others are bad.")
 @as_json
 def import_(kind: str, file: Path, brand: str, dry_run: bool, skip_bad: bool, as_json: bool) -> int:
-    """Load products, locations or stock from a CSV file.
+    """Load products, locations, stock or drop-off points from a CSV file.
 
     UTF-8; the first line names the columns. Bad rows are listed by line and reason; then nothing is written, unless
     --skip-bad. The same file again changes nothing.
@@ -84,6 +91,10 @@ def import_(kind: str, file: Path, brand: str, dry_run: bool, skip_bad: bool, as
     priority, enabled
 
     [bold]stock[/]: sku, location, on_hand (a count: what is on the shelf)
+
+    [bold]drop-off-points[/]: carrier, code, name, street, postcode, city, country, latitude, longitude; hours, enabled
+
+    [bold]postcode-areas[/]: country, prefix, latitude, longitude (where postcodes lie; distances count from there)
 
     Lists (handling, capabilities) are separated by |. An empty cell means the default.
 
@@ -227,6 +238,10 @@ async def _writer(kind: str, tx: Tx, content: bytes) -> Write:
         return lambda tx, rows: catalog.put_products(tx, [row for _, row in rows], now=now)
     if kind == "locations":
         return lambda tx, rows: inventory.put_locations(tx, [row for _, row in rows])
+    if kind == "drop-off-points":
+        return lambda tx, rows: returns.put_points(tx, [row for _, row in rows])
+    if kind == "postcode-areas":
+        return lambda tx, rows: returns.put_areas(tx, [row for _, row in rows])
     # The file's own content is the count's reference: the same file twice counts once.
     reference = f"import-{hashlib.sha256(content).hexdigest()[:24]}"
     places = {place.code: place.location_id for place in (await inventory.locations(tx)).values()}

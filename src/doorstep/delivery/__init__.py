@@ -21,6 +21,7 @@ from doorstep.delivery.model import (
     TransitDays,
     Work,
     WorkTime,
+    plain_postcode,
 )
 from doorstep.delivery.planner import Planner, PlannerCache, planner
 from doorstep.delivery.put import put_services, put_transit, put_work_times, seed_defaults
@@ -50,6 +51,7 @@ __all__ = [
     "mark_told",
     "next_cut_off",
     "open_ledger",
+    "plain_postcode",
     "planner",
     "promise",
     "put_services",

@@ -7,10 +7,12 @@ from typing import Any
 
 from doorstep.demo.calls import Calls
 from doorstep.demo.model import Location, Product
+from doorstep.demo.places import Outcode, load_outcodes
 from doorstep.demo.scenario import Scenario
 from doorstep.demo.supplier import Supplier
 
 _PRODUCTS_AT_ONCE = 1_000
+_OUTCODES_PER_POINT = 3
 RETURN_DAYS = 45
 
 # Prices are what customers pay, costs what a parcel costs the shop; cut-offs are local time of the house.
@@ -56,12 +58,35 @@ async def load(api: Calls, scenario: Scenario, supplier: Supplier) -> None:
     await api.do("PUT", "/v1/services", SERVICES)
     await api.do("PUT", "/v1/transit", TRANSIT)
     await api.do("PUT", "/v1/work-times", WORK_TIMES)
+    outcodes = list(load_outcodes().values())
+    await api.do("PUT", "/v1/postcode-areas", [_area(one) for one in outcodes])
+    await api.do("PUT", "/v1/drop-off-points", [_point(one) for one in outcodes[::_OUTCODES_PER_POINT]])
     stock: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     for level in scenario.opening:
         stock[level.location].append({"sku": level.sku, "quantity": level.quantity})
     for code, lines in sorted(stock.items()):
         await api.do("POST", "/v1/stock/receipts", {"reference": "opening", "location": code, "lines": lines})
     await supplier.announce()
+
+
+def _area(one: Outcode) -> dict[str, object]:
+    return {"country": "GB", "prefix": one.outcode, "latitude": one.lat, "longitude": one.lon}
+
+
+def _point(one: Outcode) -> dict[str, object]:
+    """A made-up shop that takes the carrier's parcels, in the middle of an outcode."""
+    return {
+        "carrier": "sandbox",
+        "code": one.outcode,
+        "name": f"{one.place} Parcel Shop",
+        "street": "1 Market Square",
+        "postcode": f"{one.outcode} 1AA",
+        "city": one.place,
+        "country": "GB",
+        "latitude": one.lat,
+        "longitude": one.lon,
+        "hours": "Mon–Sat 7–20, Sun 9–17",
+    }
 
 
 def _location(place: Location, rank: int) -> dict[str, object]:

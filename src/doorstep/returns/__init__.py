@@ -31,6 +31,16 @@ from doorstep.returns.model import (
     WishLine,
 )
 from doorstep.returns.open_announced import open_announced
+from doorstep.returns.points import (
+    DropOffPoint,
+    Near,
+    PostcodeArea,
+    kilometers,
+    nearest,
+    position,
+    put_areas,
+    put_points,
+)
 from doorstep.returns.qr import qr_svg
 from doorstep.returns.reads import of_orders, read, read_one
 from doorstep.returns.receive import decide, receive
@@ -40,6 +50,7 @@ from doorstep.returns.track import attach_label, drop_off, follow
 __all__ = [
     "EXPIRE",
     "Declined",
+    "DropOffPoint",
     "Eligibility",
     "Expired",
     "Handover",
@@ -47,6 +58,8 @@ __all__ = [
     "Item",
     "LabelBought",
     "Lost",
+    "Near",
+    "PostcodeArea",
     "Reason",
     "Received",
     "Requested",
@@ -61,8 +74,13 @@ __all__ = [
     "eligible",
     "expire",
     "follow",
+    "kilometers",
+    "nearest",
     "of_orders",
     "open_announced",
+    "position",
+    "put_areas",
+    "put_points",
     "qr_svg",
     "read",
     "read_one",

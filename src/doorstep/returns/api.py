@@ -23,7 +23,7 @@ from doorstep.kit.errors import Fault, Invalid, NotFound
 from doorstep.kit.ids import parse, show
 from doorstep.kit.limits import LINES_PER_ORDER, PAGE_DEFAULT, PAGE_MAX, TEXT_SHORT, UNITS_PER_LINE
 from doorstep.kit.paging import cut, decode
-from doorstep.returns import store
+from doorstep.returns import points_api, store
 from doorstep.returns.close import decline
 from doorstep.returns.eligible import eligible
 from doorstep.returns.model import (
@@ -454,4 +454,5 @@ HANDLERS = (
     receive_return,
     decide_return,
     decline_return,
+    *points_api.HANDLERS,
 )

@@ -59,6 +59,35 @@ FROM unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::integer[], $
     AS w(line_no, reception, acceptance, disposition, received, accepted, rejected, missing, refund_minor)
 WHERE l.return_id = $1 AND l.line_no = w.line_no
 
+-- name: put_points
+-- What stands already stays untouched: the same file again changes no row.
+INSERT INTO drop_off_points AS p
+SELECT * FROM jsonb_to_recordset($1) AS n(carrier text, code text, name text, street text, postcode text, city text,
+    country text, latitude double precision, longitude double precision, hours text, enabled boolean)
+ORDER BY carrier, code
+ON CONFLICT (carrier, code) DO UPDATE SET name = excluded.name, street = excluded.street, postcode = excluded.postcode,
+    city = excluded.city, country = excluded.country, latitude = excluded.latitude, longitude = excluded.longitude,
+    hours = excluded.hours, enabled = excluded.enabled
+WHERE p IS DISTINCT FROM excluded
+
+-- name: put_areas
+INSERT INTO postcode_areas AS a
+SELECT * FROM jsonb_to_recordset($1) AS n(country text, prefix text, latitude double precision, longitude double precision)
+ORDER BY country, prefix
+ON CONFLICT (country, prefix) DO UPDATE SET latitude = excluded.latitude, longitude = excluded.longitude
+WHERE a IS DISTINCT FROM excluded
+
+-- name: position
+-- The first of these prefixes that is known.
+SELECT latitude, longitude FROM postcode_areas WHERE country = $1 AND prefix = ANY($2)
+ORDER BY array_position($2, prefix) LIMIT 1
+
+-- name: nearest_points
+-- By the plane that touches the earth at (latitude $3, longitude $4): right for what is near, and cheap for all.
+SELECT carrier, code, name, street, postcode, city, country, latitude, longitude, hours, enabled FROM drop_off_points
+WHERE country = $1 AND enabled AND ($2::text IS NULL OR carrier = $2)
+ORDER BY (latitude - $3) ^ 2 + ((longitude - $4) * cos(radians($3))) ^ 2, carrier, code LIMIT $5
+
 -- name: audit_units
 -- Units of lines in the buckets of returns, against the lines of returns.
 WITH told AS (

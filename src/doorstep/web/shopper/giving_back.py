@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, cast, get_args
 from uuid import UUID
 
+import msgspec
 from litestar import Response, get, post
 from litestar.params import Parameter
 
-from doorstep import inventory, returns, shipping
+from doorstep import delivery, returns, shipping
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
 from doorstep.inventory import Location
@@ -21,13 +22,14 @@ from doorstep.web.shopper import door, view
 from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
 from doorstep.web.shopper.wishes import returns_of
 
+_POINTS_SHOWN = 5
 ReturnId = Annotated[str, Parameter(max_length=100)]
 
 
 @get("/o/{token:str}/return", **PUBLIC)
 async def show_return(request: Asked, token: Token) -> Response[bytes]:
-    """What may be sent back, and how."""
-    return await _show(await door.guest(request, token))
+    """What may be sent back, how, and where to bring it; near another postcode, when one is typed in."""
+    return await _show(await door.guest(request, token), near=request.query_params.get("near", ""))
 
 
 @post("/o/{token:str}/return", status_code=200, **PUBLIC)
@@ -102,12 +104,12 @@ async def _mine(tx: Tx, guest: door.Guest, return_id: str) -> returns.Return:
 
 
 async def _show(
-    guest: door.Guest, *, fields: Mapping[str, str] | None = None, fault: str = "", status: int = 200
+    guest: door.Guest, *, fields: Mapping[str, str] | None = None, fault: str = "", status: int = 200, near: str = ""
 ) -> Response[bytes]:
     async with guest.brand.snapshot() as tx:
         known = await view.read(tx, guest.order_id)
         lines = await returns.eligible(tx, order_id=guest.order_id, now=known.head["now"])
-        places = await inventory.locations(tx)
+        where = await _where(tx, known, near)
     facts = view.describe(known)
     return page(
         "shopper/return.html",
@@ -115,7 +117,8 @@ async def _show(
         status=status,
         guest=guest,
         lines=lines,
-        stores=_stores(places, known.address.postcode),
+        stores=[store for store, _ in where.stores],
+        where=where,
         fields=fields or {},
         fault=fault,
         return_number=f"R-{new_id().hex[-10:].upper()}",
@@ -123,13 +126,45 @@ async def _show(
     )
 
 
-def _stores(places: Mapping[int, Location], postcode: str) -> list[Location]:
-    """Where goods are taken back over the counter: stores, where there are any; first whose postcode begins like the
-    customer's.
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to bring a return: drop-off points of the order's carrier, and stores with their distance, nearest first.
+
+    `near` is the postcode they are near to. `known`: somebody told us where it lies; else there are no distances.
+    """
+
+    near: str
+    known: bool
+    points: Sequence[returns.Near]
+    stores: Sequence[tuple[Location, float | None]]
+
+
+async def _where(tx: Tx, known: view.Known, near: str) -> Where:
+    # Whoever only has the link must not learn from distances where the customer lives; the page asks before it shows.
+    postcode = near.replace("\0", "").strip()[:20] or known.address.postcode
+    at = await returns.position(tx, known.address.country, postcode)
+    service = (await delivery.services(tx)).get(known.head["service"])
+    points: Sequence[returns.Near] = ()
+    if at is not None and service is not None:
+        points = await returns.nearest(
+            tx, country=known.address.country, at=at, carrier=service.carrier, limit=_POINTS_SHOWN
+        )
+    stores = _stores(known.places, postcode, at)
+    return Where(near=postcode, known=at is not None, points=points, stores=stores)
+
+
+def _stores(
+    places: Mapping[int, Location], postcode: str, at: tuple[float, float] | None
+) -> list[tuple[Location, float | None]]:
+    """Where goods are taken back over the counter: stores, where there are any; nearest first, or, where nobody knows
+    how far, first whose postcode begins like the customer's.
     """
     takers = [place for place in places.values() if place.enabled and "returns" in place.capabilities]
     takers = [place for place in takers if place.kind == "store"] or takers
-    return sorted(takers, key=lambda place: (-_alike(place.postcode, postcode), place.priority, place.name))
+    if at is not None:
+        far = [(place, returns.kilometers(at, (place.latitude, place.longitude))) for place in takers]
+        return [(place, away) for place, away in sorted(far, key=lambda one: (one[1], one[0].name))]
+    takers.sort(key=lambda place: (-_alike(place.postcode, postcode), place.priority, place.name))
+    return [(place, None) for place in takers]
 
 
 def _alike(one: str, other: str) -> int:

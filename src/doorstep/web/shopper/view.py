@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time
-from babel.numbers import format_currency
+from babel.numbers import format_currency, format_decimal
 
 from doorstep import catalog, delivery, insights, inventory, orders, payments, returns, shipping
 from doorstep.db import Tx
@@ -101,6 +101,13 @@ class Words:
     def time(self, moment: datetime | str) -> str:
         """`14:30`, or as the reader's country writes it."""
         return str(format_time(self._local(moment), "short", locale=self._locale))
+
+    def far(self, distance_km: float) -> str:
+        """`400 m`, `2.3 km`, `41 km`: as exact as a straight line from the middle of a postcode's area can be."""
+        if distance_km < 1:
+            return f"{max(1, round(distance_km * 10)) * 100} m"
+        number = format_decimal(round(distance_km, 1 if distance_km < 10 else 0), locale=self._locale)
+        return f"{number} km"
 
     def money(self, amount_minor: int) -> str:
         """An amount with its currency."""

@@ -858,6 +858,34 @@ CREATE TABLE return_receipts (
     -- This prevents a refund for goods that were not taken back.
     CHECK (acceptance = 'accepted' OR refund_minor = 0)
 );
+
+-- Where a carrier takes parcels: shops, lockers, post offices. Written by people; a point that is gone is switched off.
+CREATE TABLE drop_off_points (
+    carrier text NOT NULL CHECK (carrier ~ '^[a-z0-9][a-z0-9_-]{0,39}$'),
+    code text NOT NULL CHECK (length(code) BETWEEN 1 AND 60),
+    name text NOT NULL,
+    street text NOT NULL,
+    postcode text NOT NULL,
+    city text NOT NULL,
+    country text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
+    latitude double precision NOT NULL CHECK (latitude BETWEEN -90 AND 90),
+    longitude double precision NOT NULL CHECK (longitude BETWEEN -180 AND 180),
+    hours text NOT NULL,
+    enabled boolean NOT NULL,
+    -- This prevents a point imported twice from standing twice.
+    PRIMARY KEY (carrier, code)
+);
+CREATE INDEX drop_off_points_country ON drop_off_points (country) WHERE enabled;
+
+-- The middle of the area whose postcodes begin with a prefix, in capitals and without spaces: what distances count from.
+CREATE TABLE postcode_areas (
+    country text NOT NULL CHECK (country ~ '^[A-Z]{2}$'),
+    prefix text NOT NULL CHECK (prefix ~ '^[A-Z0-9]{1,10}$'),
+    latitude double precision NOT NULL CHECK (latitude BETWEEN -90 AND 90),
+    longitude double precision NOT NULL CHECK (longitude BETWEEN -180 AND 180),
+    -- This prevents one postcode from lying in two places.
+    PRIMARY KEY (country, prefix)
+);
 -- The index orders are found by: made from the orders by a reaction, and to be made anew at any time. Orders stand in
 -- segments of some thousands by their ids, which follow time; a search looks at the newest segment first. Within a segment
 -- each order has a place, and each term the set of the places it is found at.
