@@ -99,13 +99,13 @@ class Hands:
 
     async def work(self, order_id: str, *, until: str = "pack", at: str = "") -> list[str]:
         """Accept, pick, personalize, wrap and pack what lies there for an order, everywhere or at one location, and
-        stop after a step; the ids of the work.
+        stop after a step (or before the first, ""); the ids of the work.
         """
         await self.rest()
         found = (await self.api.get("/v1/fulfillment-orders", dict, order=order_id))["items"]
         wanted = [work["fulfillment_order_id"] for work in found if at in ("", work["location"])]
         for path in (f"/v1/fulfillment-orders/{work_id}" for work_id in wanted):
-            await self._work_on(path, WORK[: WORK.index(until) + 1])
+            await self._work_on(path, WORK[: WORK.index(until) + 1] if until else ())
         await self.rest()
         return wanted
 

@@ -188,11 +188,11 @@ def board(step: str) -> Way:
     return console(f"/console/floor?location=workshop&step={step}")
 
 
-def work(step: str) -> Way:
-    """Work that waits at a step."""
+def work(step: str, more: str = "") -> Way:
+    """Work that waits at a step, or a page below it."""
 
     async def reach(tab: Tab, world: World) -> None:
-        await console(f"/console/floor/{world.work[step]}")(tab, world)
+        await console(f"/console/floor/{world.work[step]}{more}")(tab, world)
 
     return reach
 
@@ -226,7 +226,7 @@ _STATES = (
     "delivered", "gone", "personal", "return-label", "return-done", "return-many",
 )  # fmt: skip
 
-_STEPS = ("pick", "personalize", "wrap", "pack", "ship")
+_STEPS = ("accept", "pick", "personalize", "wrap", "pack", "ship")
 _WAYS_BACK = ("label", "code", "store")
 
 SHOPPER = (
@@ -275,6 +275,16 @@ CONSOLE = (
         for step in ("accept", "pick", "wrap", "ship")
     ),
     *(Page(name=f"console-work-{step}", route=_WORK, reach=work(step)) for step in _STEPS),
+    Page(name="console-work-scanned", route=_WORK, reach=work("pick", "?scan=jersey")),
+    Page(name="console-work-wrong-scan", route=_WORK, reach=work("pick", "?scan=GLASS")),
+    Page(name="console-work-short", route=f"{_WORK}/short", reach=work("pick", "/short?line=1")),
+    Page(
+        name="console-work-short-preview",
+        route=f"{_WORK}/short",
+        reach=work("pick", "/short?line=1&units=1&reason=shelf_empty"),
+    ),
+    Page(name="console-work-reject", route=f"{_WORK}/reject", reach=work("accept", "/reject")),
+    Page(name="console-slip", route=f"{_WORK}/slip", reach=work("pack", "/slip")),
     Page(name="console-trouble", route=_WORK, reach=console(f"{_FLOOR}/ful_nothing"), status=404),
     Page(name="console-orders", route="/console/orders", reach=console("/console/orders")),
     Page(name="console-orders-filtered", route="/console/orders", reach=console("/console/orders?q=mug&lane=standard")),

@@ -97,6 +97,8 @@ async def _on_the_floor(hands: Hands) -> dict[str, str]:
         (waiting[waits],) = await hands.work(placed.order_id, until=done)
     placed = await hands.place(JERSEY)
     (waiting["ship"],) = await hands.work(placed.order_id)
+    placed = await hands.place(JERSEY)
+    (waiting["accept"],) = await hands.work(placed.order_id, until="")
     return waiting
 
 

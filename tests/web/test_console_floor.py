@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.support.shop import Shop
+from tests.support.shop import ADDRESS, Shop
 from tests.support.staff import Desk, Hire
 
 PRINTED = {"personalization": {"fields": {"name": "ADA", "number": "10"}}}
@@ -130,3 +130,133 @@ async def test_nobody_sees_or_acts_where_they_do_not_work(shop: Shop, hire: Hire
     await viewer.post(f"{path}/accept", expect=403)
     await (await hire("agent")).get(path, expect=403)
     assert await shop.value("SELECT status_category FROM fulfillment_orders") == "activated"
+
+
+async def test_what_is_not_there_is_shown_first_and_changes_the_book_only_when_confirmed(
+    shop: Shop, hire: Hire
+) -> None:
+    order, work = await placed(shop, {"sku": "MUG", "quantity": 3})
+    desk = await hire("floor", locations=["north"])
+    path = f"/console/floor/{work}"
+    await desk.post(f"{path}/accept")
+    assert "I cannot find it" in await desk.get(f"{path}/short?line=1")
+    page = await desk.get(f"{path}/short?line=1&units=2&reason=not_found")
+    assert "The book says 10 on the shelf of North warehouse; it will say 8." in page
+    assert "MUG: South warehouse has 4 to sell" in page
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 10
+    for wrong in ("units=0&reason=damaged", "units=4&reason=damaged", "units=x&reason=damaged", "units=1&reason=bored"):
+        await desk.get(f"{path}/short?line=1&{wrong}", expect=422)
+    await desk.get(f"{path}/short?line=7&units=1&reason=damaged", expect=404)
+    fields = {"line": 1, "units": 2, "reason": "not_found"}
+    assert await goes_to(desk, f"{path}/short", fields) == f"{path}?said=short"
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 8
+    await desk.post(f"{path}/short", fields, expect=409)
+    await shop.drain()
+    assert {one["location"] for one in await shop.work(order)} == {"north", "south"}
+    await shop.audit()
+
+
+async def test_rejected_work_goes_elsewhere_and_cannot_be_rejected_later(shop: Shop, hire: Hire) -> None:
+    order, work = await placed(shop, {"sku": "MUG"})
+    desk = await hire("floor", locations=["north"])
+    path = f"/console/floor/{work}"
+    assert "South warehouse has 4" in await desk.get(f"{path}/reject")
+    await desk.post(f"{path}/reject", {"other": "x" * 201}, expect=422)
+    await desk.post(f"{path}/reject", expect=422)
+    await desk.post(f"{path}/reject", {"reason": "a machine is down", "other": "<b>Press broken</b>"})
+    assert "Not wanted here" in await desk.get(path)
+    await shop.drain()
+    (other,) = [one for one in await shop.work(order) if one["status_category"] == "activated"]
+    assert other["location"] == "south"
+    south = await hire("floor", locations=["south"])
+    await south.post(f"/console/floor/{other['fulfillment_order_id']}/accept")
+    await south.post(f"/console/floor/{other['fulfillment_order_id']}/reject", {"reason": "closed early"}, expect=409)
+    await shop.audit()
+
+
+async def test_a_step_called_done_by_mistake_is_taken_back_until_it_is_packed(shop: Shop, hire: Hire) -> None:
+    order, work = await placed(shop, {"sku": "JERSEY", **PRINTED, **GIFT})
+    desk = await hire("floor", locations=["workshop"])
+    path = f"/console/floor/{work}"
+    await desk.post(f"{path}/accept")
+    await desk.post(f"{path}/pick", {"all": 1})
+    printed, wrapped = [step["step_id"] for step in (await shop.work(order))[0]["steps"]]
+    await desk.post(f"{path}/steps/{wrapped}/done", expect=409)
+    for step in (printed, wrapped):
+        await desk.post(f"{path}/steps/{step}/done")
+    await desk.post(f"{path}/steps/{printed}/undo", expect=409)
+    for step in (wrapped, printed):
+        await desk.post(f"{path}/steps/{step}/undo")
+    assert "Print on it" in await desk.get(f"{path}?said=step_undone")
+    await desk.post(f"{path}/pack", expect=409)
+    for step in (printed, wrapped):
+        await desk.post(f"{path}/steps/{step}/done")
+    await desk.post(f"{path}/pack")
+    await desk.post(f"{path}/steps/{wrapped}/undo", expect=409)
+    assert "Gift-wrapping A jersey is to be done again." in await shop.story(order)
+    await shop.audit()
+
+
+async def test_the_slip_speaks_the_customers_language_and_keeps_prices_to_whom_they_concern(
+    shop: Shop, hire: Hire
+) -> None:
+    customer = {"name": "Ada", "email": "ada@example.test", "locale": "de"}
+    hostile = {**ADDRESS, "name": "<script>alert(1)</script>\u202eevil"}
+    _, open_work = await placed(shop, {"sku": "MUG"}, customer=customer, ship_to=hostile)
+    _, gift_work = await placed(shop, {"sku": "MUG", **GIFT})
+    desk, vendor = await hire("floor"), await hire("vendor", locations=["north"])
+    page = await desk.get(f"/console/floor/{open_work}/slip")
+    assert "Lieferschein" in page
+    assert "10,00\xa0£" in page or "10,00 £" in page
+    assert "<script>alert" not in page
+    assert "ada@example.test" not in page
+    assert "10.00" not in await desk.get(f"/console/floor/{gift_work}/slip")
+    for work in (open_work, gift_work):
+        slip = await vendor.get(f"/console/floor/{work}/slip")
+        assert "£" not in slip
+        assert "£" not in await vendor.get(f"/console/floor/{work}")
+
+
+async def test_what_is_on_hold_stays_where_it_is(shop: Shop, hire: Hire) -> None:
+    order, work = await placed(shop, {"sku": "MUG"})
+    await shop.send("POST", f"/v1/orders/{order}/holds", {"reason": "other", "note": "wait"}, expect=201)
+    desk = await hire("floor", locations=["north"])
+    path = f"/console/floor/{work}"
+    assert "On hold" in await desk.get("/console/floor?location=north&step=accept")
+    assert "Accept</button>" not in await desk.get(path)
+    await desk.post(f"{path}/accept", expect=409)
+    answer = await shop.client.get("/console/floor/next?location=north", headers=desk.headers)
+    assert "nothing_left" in answer.headers["location"]
+    await desk.post("/console/floor/accept", {"location": "north"}, expect=404)
+
+
+async def test_the_van_takes_the_ticked_parcels_all_or_none(shop: Shop, hire: Hire) -> None:
+    orders = [await placed(shop, {"sku": "CARD"}) for _ in range(3)]
+    for order, _ in orders:
+        await shop.fulfill((await shop.work(order))[0])
+    keys = [(await shop.get("/v1/shipments", order=order))["items"][0]["shipment_id"] for order, _ in orders]
+    desk, other = await hire("floor", locations=["north"]), await hire("floor", locations=["south"])
+    page = await desk.get("/console/floor?location=north&step=ship")
+    assert all(f'name="parcel-{key}" value="1" checked' in page for key in keys)
+    await desk.get(f"/console/floor/parcels/{keys[0]}/label.pdf")
+    await other.get(f"/console/floor/parcels/{keys[0]}/label.pdf", expect=403)
+    await other.post("/console/floor/hand-over", {"location": "north", f"parcel-{keys[0]}": 1}, expect=403)
+    await other.post("/console/floor/hand-over", {"location": "south", f"parcel-{keys[0]}": 1}, expect=404)
+    await desk.post("/console/floor/hand-over", {"location": "north"}, expect=422)
+    await desk.post("/console/floor/hand-over", {"location": "north", "parcel-shp_1": 1}, expect=404)
+    await shop.send("POST", f"/v1/orders/{orders[2][0]}/holds", {"reason": "other", "note": "wait"}, expect=201)
+    both = {f"parcel-{key}": 1 for key in keys}
+    await desk.post("/console/floor/hand-over", {"location": "north", **both}, expect=409)
+    assert await shop.value("SELECT count(*) FROM shipments WHERE handed_over_at IS NOT NULL") == 0
+    del both[f"parcel-{keys[2]}"]
+    await desk.post("/console/floor/hand-over", {"location": "north", **both})
+    assert await shop.value("SELECT count(*) FROM shipments WHERE handed_over_at IS NOT NULL") == 2
+    assert "checked" not in await desk.get("/console/floor?location=north&step=ship")
+    await shop.audit()
+
+
+async def test_the_floor_reads_german_too(shop: Shop, hire: Hire) -> None:
+    _, work = await placed(shop, {"sku": "MUG"})
+    desk = await hire("floor", locations=["north"], language="de")
+    assert "Annehmen" in await desk.get(f"/console/floor/{work}")
+    assert "Alles entnehmen" not in await desk.get("/console/floor")

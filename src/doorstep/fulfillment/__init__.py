@@ -29,6 +29,7 @@ from doorstep.fulfillment.model import (
     ShortPicked,
     ShortReason,
     WorkDone,
+    WorkReopened,
     WorkStep,
 )
 from doorstep.fulfillment.open_orders import open_orders
@@ -36,6 +37,7 @@ from doorstep.fulfillment.pack import pack
 from doorstep.fulfillment.pick import pick
 from doorstep.fulfillment.reads import of_orders, orders_of, read
 from doorstep.fulfillment.reject import reject
+from doorstep.fulfillment.reopen_step import reopen_step
 from doorstep.fulfillment.short_pick import short_pick
 from doorstep.fulfillment.withdraw import withdraw
 
@@ -55,6 +57,7 @@ __all__ = [
     "ShortPicked",
     "ShortReason",
     "WorkDone",
+    "WorkReopened",
     "WorkStep",
     "accept",
     "activate",
@@ -69,6 +72,7 @@ __all__ = [
     "pick",
     "read",
     "reject",
+    "reopen_step",
     "short_pick",
     "withdraw",
 ]

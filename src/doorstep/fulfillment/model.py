@@ -260,6 +260,15 @@ class WorkDone(Event, frozen=True, kw_only=True):
     kind: StepKind
 
 
+class WorkReopened(Event, frozen=True, kw_only=True):
+    """A work step that was called done waits again."""
+
+    KIND: ClassVar[str] = "fulfillment.work_reopened"
+    fulfillment_order_id: UUID
+    line_no: int
+    kind: StepKind
+
+
 class Packed(_AtLocation, frozen=True, kw_only=True):
     """All that is left of it is in boxes."""
 

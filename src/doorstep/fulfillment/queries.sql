@@ -103,6 +103,9 @@ WHERE w.fulfillment_order_id = ANY($1) AND w.status = 'waiting'
 -- name: finish_steps
 UPDATE work_steps SET status = 'done', done_by = $2, done_at = $3 WHERE work_step_id = ANY($1) AND status = 'waiting'
 
+-- name: reopen_step
+UPDATE work_steps SET status = 'waiting', done_by = NULL, done_at = NULL WHERE work_step_id = $1 AND status = 'done'
+
 -- name: decisions
 -- Later routing decisions of orders (the first is on the order), oldest first; written by orders.reroute.
 SELECT order_id, decision FROM routing_decisions WHERE order_id = ANY($1) ORDER BY order_id, attempt

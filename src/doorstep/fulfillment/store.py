@@ -171,6 +171,11 @@ async def finish_steps(tx: Tx, work_step_ids: Collection[UUID], *, actor: str, n
         await tx.execute(SQL.finish_steps, list(work_step_ids), actor, now)
 
 
+async def reopen_step(tx: Tx, work_step_id: UUID) -> None:
+    """Let a step that is done wait again."""
+    await tx.execute(SQL.reopen_step, work_step_id)
+
+
 async def later_decisions(tx: Tx, order_ids: Collection[UUID]) -> list[tuple[UUID, dict[str, Any]]]:
     """Routing decisions after the first, oldest first, with their order."""
     rows = await tx.fetch(SQL.decisions, list(order_ids))

@@ -133,6 +133,14 @@ _SENTENCES: Mapping[str, _Teller] = {
         }[d["kind"]]
         + f" {f.goods([{'line_no': d['line_no'], 'quantity': 1}]).removeprefix('1 × ')}."
     ),
+    "fulfillment.work_reopened": lambda d, f: (
+        {
+            "personalize": "Personalizing",
+            "gift_wrap": "Gift-wrapping",
+            "acknowledge": "Reading the instructions for",
+        }[d["kind"]]
+        + f" {f.goods([{'line_no': d['line_no'], 'quantity': 1}]).removeprefix('1 × ')} is to be done again."
+    ),
     "fulfillment.packed": lambda d, f: f"The parcel was packed at {f.place(d)}.",
     "shipping.label_bought": lambda d, f: f"The label was bought: {d['tracking_number']}.",
     "shipping.handed_over": lambda d, f: f"{f.goods(d['lines'])} handed to the carrier as {d['tracking_number']}.",

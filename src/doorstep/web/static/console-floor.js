@@ -5,6 +5,11 @@
   const form = document.getElementById("count"), list = document.querySelector("[data-pick]");
   if (form && list) counting(form, list);
   if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 2500);
+  const print = document.querySelector("[data-print]");
+  if (print) {
+    print.hidden = false;
+    print.addEventListener("click", () => window.print());
+  }
 
   function counting(form, list) {
     const field = form.querySelector("#scan"), said = document.querySelector("[data-scan-said]");

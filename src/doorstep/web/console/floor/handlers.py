@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from doorstep.web.console.floor import board, parcels, work
+from doorstep.web.console.floor import board, parcels, setbacks, slip, work
 
-HANDLERS = (*board.HANDLERS, *parcels.HANDLERS, *work.HANDLERS)
+HANDLERS = (*board.HANDLERS, *parcels.HANDLERS, *work.HANDLERS, *setbacks.HANDLERS, *slip.HANDLERS)

@@ -53,3 +53,7 @@ SELECT location_id FROM shipments WHERE shipment_id = $1
 
 -- name: locations_of_parcels
 SELECT shipment_id, location_id FROM shipments WHERE shipment_id = ANY($1)
+
+-- name: on_hand
+-- What the book says is on the shelf.
+SELECT on_hand FROM stock WHERE sku_id = $1 AND location_id = $2

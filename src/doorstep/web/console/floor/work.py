@@ -141,6 +141,20 @@ async def finish_step(request: Asked, staff: Staff, work_id: str, step_id: str) 
     return await _do(request, staff, key, verb, "fulfillment.step_done", said="step_done", detail=detail)
 
 
+@post("/console/floor/{work_id:str}/steps/{step_id:str}/undo", status_code=200, **needs("floor.act"))
+async def reopen_step(request: Asked, staff: Staff, work_id: str, step_id: str) -> Response[bytes]:
+    """It was not done after all, or must be done again."""
+    key, step = parse("ful", work_id), parse("wst", step_id)
+
+    async def verb(tx: Tx, now: datetime) -> Outcome:
+        return await fulfillment.reopen_step(
+            tx, fulfillment_order_id=key, work_step_id=step, actor=staff.actor, now=now
+        )
+
+    detail = {"step": step_id}
+    return await _do(request, staff, key, verb, "fulfillment.step_undone", said="step_undone", detail=detail)
+
+
 @post("/console/floor/{work_id:str}/pack", status_code=200, **needs("floor.act"))
 async def pack(request: Asked, staff: Staff, work_id: str) -> Response[bytes]:
     """Everything is in one box of the given weight and size; with nothing given, in as many as the goods suggest."""
@@ -198,6 +212,14 @@ async def hand_over(request: Asked, staff: Staff, work_id: str) -> Response[byte
     return see(f"/console/floor/{job.id}?said=handed_over")
 
 
+def must(outcome: Outcome) -> None:
+    """Raises NotFound or Conflict when it was not done."""
+    if outcome.missing:
+        raise NotFound(outcome.problem)
+    if not outcome.done:
+        raise Conflict(outcome.problem)
+
+
 async def _do(
     request: Asked, staff: Staff, key: UUID, verb: Verb, action: str, *, said: str, detail: Any = None
 ) -> Response[bytes]:
@@ -207,11 +229,7 @@ async def _do(
         job = await reads.job(tx, staff, key)
 
     async def deed(tx: Tx, now: datetime) -> None:
-        outcome = await verb(tx, now)
-        if outcome.missing:
-            raise NotFound(outcome.problem)
-        if not outcome.done:
-            raise Conflict(outcome.problem)
+        must(await verb(tx, now))
 
     try:
         await act(
@@ -242,4 +260,4 @@ async def _onwards(staff: Staff, key: UUID, fields: Mapping[str, str], said: str
     return f"/console/floor/{show_id('ful', found)}?station={station}&said={said}&was={job.id}"
 
 
-HANDLERS = (show_work, accept, pick, finish_step, pack, hand_over)
+HANDLERS = (show_work, accept, pick, finish_step, reopen_step, pack, hand_over)
