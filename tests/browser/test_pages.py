@@ -8,12 +8,18 @@ import pytest
 from playwright.async_api import Browser
 
 from doorstep.web.api.handlers import gather
+from doorstep.web.shop import buying, checkout
+from doorstep.web.shop import looking as looking_around
+from tests.browser import shop_pages
 from tests.browser.checks import CHECKS, readable_without_scripts
 from tests.browser.looks import LOOKS, Look, looking, looks_of
-from tests.browser.pages import NO_PAGES, PAGES, Page
+from tests.browser.pages import NO_PAGES, Page
+from tests.browser.pages import PAGES as DOORSTEPS
+from tests.browser.shop_pages import SHOP
 from tests.browser.visit import Visit
 from tests.browser.world import World
 
+PAGES = (*DOORSTEPS, *SHOP)
 in_the_browsers_loop = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -26,7 +32,7 @@ async def test_a_page_keeps_what_every_page_keeps(
 ) -> None:
     async with looking(browser, look) as context:
         tab = await context.new_page()
-        visit = await Visit.begin(tab, home=[the_world.api, the_world.carrier, the_world.messages])
+        visit = await Visit.begin(tab, home=[the_world.api, the_world.carrier, the_world.messages, the_world.shop])
         await page.reach(tab, the_world)
         await visit.settle()
         figures = {"bytes": await visit.weight_bytes(), "shift": await visit.layout_shift()}
@@ -46,8 +52,14 @@ async def test_a_page_can_be_reached_and_read_without_scripts(browser: Browser, 
 
 
 def test_every_page_of_the_application_is_in_the_inventory() -> None:
-    shown = {page.route for page in PAGES}
+    shown = {page.route for page in DOORSTEPS}
     seen = [one for one in gather() if "GET" in one.http_methods and not one.resolve_include_in_schema()]
     routes = {path for one in seen for path in one.paths}
     assert routes - shown - NO_PAGES.keys() == set()
     assert NO_PAGES.keys() - routes == set(), "said to be no page, and is nothing"
+
+
+def test_every_page_of_the_storefront_is_in_the_inventory() -> None:
+    handlers = [*looking_around.HANDLERS, *buying.HANDLERS, *checkout.HANDLERS]
+    routes = {path for one in handlers if "GET" in one.http_methods for path in one.paths}
+    assert routes - {page.route for page in SHOP} == shop_pages.NO_PAGES.keys()

@@ -49,6 +49,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     api: str
     carrier: str
     messages: str
+    shop: str
     orders: dict[str, str]
     work: dict[str, str]
     session: str
@@ -79,10 +80,12 @@ async def build(stage: Stage) -> World:
         old = await _a_week_ago(hands)
         await hands.set_clock(START + timedelta(days=7))
         new = await _on_the_road(hands) | await _at_home(hands)
+        await stage.open_shop()
         return World(
             api=stage.api_url,
             carrier=stage.carrier_url,
             messages=stage.messages_url,
+            shop=stage.shop_url,
             orders={state: placed.order_page for state, placed in (old | new).items()},
             work=await _on_the_floor(hands),
             session=await _log_in(stage),

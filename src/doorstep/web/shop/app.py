@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,12 +23,26 @@ from doorstep.web.shop.visiting import Shop, sorry
 
 log = structlog.get_logger()
 _BODY_BYTES = 200_000
+_STOCK_WITHIN_S, _AGAIN_AFTER_S = 15.0, 3.0
 
 
 @get("/healthz")
 async def healthz() -> Response[bytes]:
     """The process answers. Whether Doorstep does is Doorstep's to tell."""
     return Response(b"ok", media_type="text/plain")
+
+
+async def _stock(doorstep: Doorstep, settings: Settings) -> None:
+    """Bring the goods in, however long Doorstep does not answer; what it refuses is for somebody to read."""
+    while True:
+        try:
+            return await stock_up(doorstep, title=settings.name)
+        except Refusal as refused:
+            log.error("nothing_to_sell", error=str(refused)[:500])
+            return None
+        except Unreachable as error:
+            log.warning("stocking_waits", error=str(error)[:200])
+        await asyncio.sleep(_AGAIN_AFTER_S)
 
 
 def create_app(settings: Settings, *, client: httpx2.AsyncClient | None = None) -> Litestar:
@@ -42,12 +57,13 @@ def create_app(settings: Settings, *, client: httpx2.AsyncClient | None = None) 
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        if settings.stock_up:
-            try:
-                await stock_up(doorstep, title=settings.name)
-            except (Unreachable, Refusal) as error:
-                log.error("nothing_to_sell", error=str(error)[:500])
+        # The first try before anybody comes; without an answer the shop opens all the same, and tries on.
+        stocking = asyncio.create_task(_stock(doorstep, settings)) if settings.stock_up else None
+        if stocking:
+            await asyncio.wait([stocking], timeout=_STOCK_WITHIN_S)
         yield
+        if stocking:
+            stocking.cancel()
         if client is None:
             await asking.aclose()
 

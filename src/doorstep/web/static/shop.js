@@ -55,22 +55,24 @@
       told("vat", chosen.dataset.vat);
       told("vat-percent", form.querySelector("#options").dataset.vatPercent);
     };
-    let latest = 0;
+    let latest = 0, asking = new AbortController(), pause;
     const follow = async () => {
+      asking.abort();
+      asking = new AbortController();
       const mine = ++latest, chosen = form.querySelector("[name=service]:checked");
       form.dataset.busy = "yes";
       const query = new URLSearchParams({ country: form.elements.country.value, postcode: form.elements.postcode.value, service: chosen ? chosen.value : "" });
       try {
-        const answer = await fetch(`/checkout/options?${query}`, { cache: "no-store" });
+        const answer = await fetch(`/checkout/options?${query}`, { cache: "no-store", signal: asking.signal });
         const page = new DOMParser().parseFromString(await answer.text(), "text/html"), fresh = page.getElementById("options");
         if (mine === latest && fresh) { form.querySelector("#options").replaceWith(fresh); sum(); }
       } catch { /* no answer: what is shown stays, and buying asks again */ }
       if (mine === latest) delete form.dataset.busy;
     };
-    let pause;
     const soon = () => { clearTimeout(pause); pause = setTimeout(follow, 350); };
     form.elements.postcode.addEventListener("input", soon);
     form.elements.country.addEventListener("change", follow);
+    form.addEventListener("submit", () => { clearTimeout(pause); asking.abort(); });
     form.addEventListener("change", (event) => { if (event.target.name === "service") sum(); });
   }
   const alert = document.querySelector("[role=alert][tabindex]");
