@@ -102,6 +102,16 @@ async def test_of_an_expired_cart_only_the_skus_that_are_short_are_taken_back(wo
     assert await cart_faults(world) == []
 
 
+async def test_who_is_refused_has_taken_nothing_back(world: World) -> None:
+    hold_id = await hold(world, ("CARD", 10))
+    await set_minute(world, 20)
+    (outcome,) = await world.place(placing("O-1", ("CARD", 1), ("MUG", 15)))
+    assert short(outcome)
+    with pytest.raises(Short):
+        await hold(world, ("CARD", 1), ("MUG", 15))
+    assert await held(world, hold_id) == {("CARD", "north"): 10}
+
+
 async def test_an_order_that_may_be_short_owes_what_its_cart_did_not_have(world: World) -> None:
     hold_id = await hold(world, ("MUG", 14))
     (outcome,) = await world.place(buying("O-1", hold_id, ("MUG", 16), on_short="accept"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -117,17 +117,16 @@ async def _fill(
     has = {(one.sku_id, one.location_id): one for one in await inventory.cart_claims(tx, [made.hold_id])}
     own = Counter({key: one.quantity for key, one in has.items()})
 
+    expired: Mapping[Key, int] = {}
+
     def choose() -> Decision:
-        room = ChainMap({key: available[key] + units for key, units in own.items()}, available)
+        room = Counter(available) + own + Counter(expired)
         return network.sit(demands, room, country=country, postcode=postcode, now=now)
 
     decision = choose()
     if decision.short:
         missing = {made.lines[line_no - 1][0] for line_no, _ in decision.short}
-        keys = [key for key in available if key[0] in missing]
-        freed = await inventory.reclaim(tx, keys=keys, expired_by=now, now=now, spare=[made.hold_id])
-        for key, units in freed.items():
-            available[key] += units
+        expired = await inventory.expired_in_carts(tx, missing, expired_by=now, spare=[made.hold_id])
         decision = choose()
     if decision.short:
         raise _short(made, decision, by_id)
@@ -135,6 +134,9 @@ async def _fill(
     for part in decision.parts:
         for line_no, units in part.lines:
             wanted[made.lines[line_no - 1][0], part.location_id] += units
+    lacking = [key for key, units in wanted.items() if units > available[key] + own[key]]
+    if lacking:
+        await inventory.reclaim(tx, keys=lacking, expired_by=now, now=now, spare=[made.hold_id])
     given = [msgspec.structs.replace(has[key], quantity=units) for key, units in (own - wanted).items()]
     await inventory.give_back_from_cart(tx, claims=given, reason="cart changed", actor=actor, now=now)
     await inventory.take_into_cart(tx, claims=[_claim(made, key, units) for key, units in (wanted - own).items()])

@@ -14,6 +14,7 @@ from doorstep.inventory.receive import count, expect, expected, receive
 from doorstep.inventory.soft import (
     cart_claims,
     ever_held,
+    expired_in_carts,
     give_back_from_cart,
     keep_cart_until,
     lapse,
@@ -39,6 +40,7 @@ __all__ = [
     "ever_held",
     "expect",
     "expected",
+    "expired_in_carts",
     "give_back_from_cart",
     "keep_cart_until",
     "lapse",

@@ -118,6 +118,11 @@ WITH given AS (
 )
 SELECT count(*) FROM lowered
 
+-- name: expired_in_carts
+-- $3: carts to spare.
+SELECT sku_id, location_id, sum(open)::integer AS quantity FROM cart_claims
+WHERE sku_id = ANY($1) AND open > 0 AND expires_at <= $2 AND hold_id <> ALL($3::uuid[]) GROUP BY sku_id, location_id
+
 -- name: reclaim
 -- What expired by $3 goes back, at keys whose stock rows the caller has locked in a statement before: the snapshot of one
 -- statement for both would be older than the lock, and would give back what was just extended or sold. $4: carts to spare.

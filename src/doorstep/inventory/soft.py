@@ -64,6 +64,14 @@ async def give_back_from_cart(
         await tell_received(tx, keys, arrived=False, actor=actor, now=now)
 
 
+async def expired_in_carts(
+    tx: Tx, sku_ids: Iterable[int], *, expired_by: datetime, spare: Iterable[UUID] = ()
+) -> dict[Key, int]:
+    """What `reclaim` would take back, by key; sure when all stock rows of the SKUs are locked by this transaction."""
+    rows = await tx.fetch(SQL.expired_in_carts, list(set(sku_ids)), expired_by, list(spare))
+    return {(row["sku_id"], row["location_id"]): row["quantity"] for row in rows}
+
+
 async def reclaim(
     tx: Tx, *, keys: Iterable[Key], expired_by: datetime, now: datetime, spare: Iterable[UUID] = ()
 ) -> dict[Key, int]:

@@ -145,7 +145,7 @@ async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datet
         if made.decision.short:
             del drafts[place]
         else:
-            _take(available, made)
+            _take(available, _units(made))
     asked: Counter[Key] = Counter()
     for made in drafts.values():
         asked.update(_units(made))
@@ -154,7 +154,7 @@ async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datet
     await _reclaim(tx, fresh, lacking, now, spare)
     for place, made in list(drafts.items()):
         if all(fresh.get(key, 0) >= units for key, units in _units(made).items()):
-            _take(fresh, made)
+            _take(fresh, _units(made))
         else:
             del drafts[place]
 
@@ -180,19 +180,25 @@ async def _choose_under_lock(
         if cart in eaten:
             del drafts[place]
             continue
+        spared = by_id if cart else eaten
         _add(available, own[cart])
         made.decision = network.decide(made.request, available)
+        expired: Mapping[Key, int] = {}
         if made.decision.short:
-            missing = _missing(made)
-            keys = [key for key in available if key[0] in missing]
-            await _reclaim(tx, available, keys, now, by_id if cart else eaten)
+            expired = await inventory.expired_in_carts(tx, _missing(made), expired_by=now, spare=spared)
+            _add(available, expired)
             made.decision = network.decide(made.request, available)
-        if made.decision.short and made.on_short == "refuse":
+        refused = made.decision.short and made.on_short == "refuse"
+        if refused:
             outcomes[place] = Outcome(problem=_refusal(made, available))
             del drafts[place]
-            _add(available, {key: -units for key, units in own[cart].items()})
-        else:
-            _take(available, made)
+            _take(available, own[cart])
+        _take(available, expired)
+        if not refused:
+            wanted = _units(made)
+            lacking = [key for key, units in wanted.items() if units > available[key]]
+            await _reclaim(tx, available, lacking, now, spared)
+            _take(available, wanted)
             eaten |= {cart} if cart else set()
 
 
@@ -222,9 +228,9 @@ def _units(made: Draft) -> dict[Key, int]:
     return units
 
 
-def _take(available: Available, made: Draft) -> None:
-    for key, units in _units(made).items():
-        available[key] -= units
+def _take(available: Available, units: Mapping[Key, int]) -> None:
+    for key, less in units.items():
+        available[key] -= less
 
 
 def _refusal(made: Draft, available: Mapping[Key, int]) -> Short:
