@@ -219,8 +219,42 @@ def console_order(query: str, more: str = "") -> Way:
     return reach
 
 
+def from_the_desk(query: str, link: str) -> Way:
+    """A page that the first order of a list leads to."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await console_order(query)(tab, world)
+        async with tab.expect_navigation():
+            await tab.get_by_role("link", name=link, exact=True).first.click()
+
+    return reach
+
+
+async def cancel_preview_of_the_desk(tab: Tab, world: World) -> None:
+    """What would come of canceling everything."""
+    await console_order("fulfillment=in_progress", "/cancel")(tab, world)
+    await tab.get_by_label("Everything that can still be canceled").check()
+    await tab.get_by_label("Reason").select_option("changed mind")
+    await press(tab, "Show what comes of it")
+
+
+async def a_message(tab: Tab, world: World) -> None:
+    """The words of the newest message of an order."""
+    await console_order("fulfillment=delivered")(tab, world)
+    async with tab.expect_navigation():
+        await tab.locator("#messages li a").first.click()
+
+
+async def a_message_again(tab: Tab, world: World) -> None:
+    """Where a message is sent again from."""
+    await a_message(tab, world)
+    async with tab.expect_navigation():
+        await tab.get_by_role("link", name="Send it again").click()
+
+
 _ORDER = "/o/{token:str}"
 _DESK = "/console/orders/{order_id:str}"
+_DEEDS = ("hold", "cancel", "address")
 _STATES = (
     "preparing", "waiting", "declined", "asked", "canceled", "partly-sent", "sent", "today", "tried", "late", "pickup",
     "delivered", "gone", "personal", "return-label", "return-done", "return-many",
@@ -300,6 +334,15 @@ CONSOLE = (
             ("canceled", "status=canceled"),
         )
     ),
+    *(
+        Page(name=f"console-{name}", route=f"{_DESK}/{name}", reach=console_order("status=open", f"/{name}"))
+        for name in _DEEDS
+    ),
+    Page(name="console-cancel-blocked", route=f"{_DESK}/cancel", reach=console_order("status=completed", "/cancel")),
+    Page(name="console-cancel-preview", route=f"{_DESK}/cancel", reach=cancel_preview_of_the_desk),
+    Page(name="console-release", route=f"{_DESK}/release", reach=from_the_desk("status=on_hold", "Release")),
+    Page(name="console-message", route=f"{_DESK}/messages/{{message_id:str}}", reach=a_message),
+    Page(name="console-resend", route=f"{_DESK}/resend", reach=a_message_again),
 )
 
 PAGES = (*SHOPPER, *MAILBOX, *CONSOLE)

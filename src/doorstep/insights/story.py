@@ -164,6 +164,9 @@ _SENTENCES: Mapping[str, _Teller] = {
         f"{f.goods(d['lines'])} came back to {f.place(d)}; {f.money(d, 'refund_minor')} to refund."
     ),
     "returns.declined": lambda d, f: f"The return was declined: {d['reason']}.",
+    "updates.asked_again": lambda d, f: (
+        f"The message “{d['kind'].replace('_', ' ')}” was asked for again, by {d['channel']}."
+    ),
     "returns.expired": lambda d, f: f"The return expired: {d['reason']}.",
 }
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-import msgspec
-
 from doorstep import journal
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
@@ -38,13 +36,21 @@ async def change_address(tx: Tx, order_id: UUID, wanted: ShipTo, *, actor: str) 
         raise Invalid([Fault("/country", f"The order was promised to {before.country}; cancel it and order again.")])
     if not (await Network.read(tx)).goes_to(order.service, wanted.country, wanted.postcode):
         raise Invalid([Fault("/postcode", f"{order.service} does not deliver there.")])
+    kept = new_id()
+    await tx.execute(SQL.keep_address, order_id, kept)
     await tx.execute(SQL.change_address, order_id, *(getattr(wanted, field) for field in ShipTo.__struct_fields__))
     # The change says that, not what: addresses stay in their own table, so that a person can be forgotten.
     await tx.execute(
-        SQL.insert_change, new_id(), order_id, "address", msgspec.to_builtins({}), "address changed", actor, now
+        SQL.insert_change, new_id(), order_id, "address", {"before": kept.hex}, "address changed", actor, now
     )
     await journal.append(tx, [(order_id, AddressChanged())], actor=actor, now=now)
     hold_id = await tx.fetchval(SQL.open_hold, order_id, "incorrect_address")
     if hold_id is not None and not address_doubt(wanted):
         await release_hold(tx, order_id=order_id, hold_id=hold_id, actor="rule", now=now)
     return True
+
+
+async def former_address(tx: Tx, order_id: UUID) -> ShipTo | None:
+    """Where an order went before its address was last changed; None when it never was."""
+    row = await tx.fetchrow(SQL.former_address, order_id)
+    return ShipTo(**dict(row)) if row else None

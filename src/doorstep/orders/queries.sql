@@ -239,6 +239,30 @@ SELECT attempt, cause, decision, decided_at FROM routing_decisions WHERE order_i
 UPDATE addresses a SET name = $2, street = $3, city = $4, region = $5, postcode = $6, country = $7
 FROM orders o WHERE o.order_id = $1 AND a.address_id = o.address_id
 
+-- name: keep_address
+-- The address as it was before a change, so that the change can be taken back.
+INSERT INTO addresses (address_id, name, street, city, region, postcode, country)
+SELECT $2, a.name, a.street, a.city, a.region, a.postcode, a.country
+FROM orders o JOIN addresses a USING (address_id) WHERE o.order_id = $1
+
+-- name: former_address
+SELECT a.name, a.street, a.city, a.region, a.postcode, a.country
+FROM order_changes c JOIN addresses a ON a.address_id = (c.detail ->> 'before')::uuid
+WHERE c.order_id = $1 AND c.kind = 'address' ORDER BY c.changed_at DESC, c.change_id DESC LIMIT 1
+
+-- name: insert_note
+INSERT INTO order_notes (note_id, order_id, text, author, written_at) VALUES ($1, $2, $3, $4, $5)
+
+-- name: remove_note
+UPDATE order_notes SET text = '', removed_by = $3, removed_at = $4
+WHERE note_id = $1 AND order_id = $2 AND removed_at IS NULL
+
+-- name: note_exists
+SELECT 1 FROM order_notes WHERE note_id = $1 AND order_id = $2
+
+-- name: read_notes
+SELECT note_id, text, author, written_at, removed_by, removed_at FROM order_notes WHERE order_id = $1 ORDER BY note_id
+
 -- name: skus
 SELECT sku_id, sku, title FROM products WHERE sku_id = ANY($1)
 

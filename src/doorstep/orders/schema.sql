@@ -135,13 +135,28 @@ CREATE UNIQUE INDEX holds_open ON holds (order_id, reason) WHERE released_at IS 
 CREATE TABLE order_changes (
     change_id uuid PRIMARY KEY,
     order_id uuid NOT NULL REFERENCES orders,
-    kind text NOT NULL CHECK (kind IN ('cancel', 'address', 'reroute')),
+    kind text NOT NULL CHECK (kind IN ('cancel', 'address', 'reroute', 'goodwill')),
+    -- cancel {"lines"}; address {"before": the id of the former address}; reroute {"from", "to"}; goodwill {"amount_minor"}
     detail jsonb NOT NULL,
     reason text NOT NULL,
     actor text NOT NULL,
     changed_at timestamptz NOT NULL
 );
 CREATE INDEX order_changes_order ON order_changes (order_id);
+
+-- What the staff notes about an order for one another. A note stays as it was written; one taken away leaves its row.
+CREATE TABLE order_notes (
+    note_id uuid PRIMARY KEY,
+    order_id uuid NOT NULL REFERENCES orders,
+    -- This prevents an empty note, and one that is still to be read after it was taken away.
+    text text NOT NULL CHECK (length(text) <= 2000 AND (text = '') = (removed_at IS NOT NULL)),
+    author text NOT NULL,
+    written_at timestamptz NOT NULL,
+    removed_by text,
+    removed_at timestamptz,
+    CHECK ((removed_at IS NULL) = (removed_by IS NULL))
+);
+CREATE INDEX order_notes_order ON order_notes (order_id);
 
 -- Decisions after the first (which is on the order): why the claims moved.
 CREATE TABLE routing_decisions (

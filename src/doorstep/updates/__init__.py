@@ -9,12 +9,14 @@ from doorstep.updates.audit import audit
 from doorstep.updates.links import read_token, token
 from doorstep.updates.model import Letterhead
 from doorstep.updates.preferences import preferences, put_preferences
-from doorstep.updates.reads import ToldEarly, Update, history, told_early
+from doorstep.updates.reads import ToldEarly, Update, history, told_early, words
+from doorstep.updates.resend import AskedAgain, resend
 from doorstep.updates.send import JOB, retry, send
 from doorstep.updates.tell import tell
 
 __all__ = [
     "JOB",
+    "AskedAgain",
     "Letterhead",
     "ToldEarly",
     "Update",
@@ -23,9 +25,11 @@ __all__ = [
     "preferences",
     "put_preferences",
     "read_token",
+    "resend",
     "retry",
     "send",
     "tell",
     "token",
     "told_early",
+    "words",
 ]

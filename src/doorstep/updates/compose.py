@@ -88,6 +88,15 @@ def text_message(letter: Letter, letterhead: Letterhead) -> str:
     return _one_line(template.render(facts(letter, letterhead), layout="sms.txt"))
 
 
+def words_of(letter: Letter, letterhead: Letterhead) -> tuple[str, str]:
+    """What a letter says, as text: its subject (empty for a text message) and its words."""
+    if letter.channel == "sms":
+        return "", text_message(letter, letterhead)
+    language, context = language_of(letter.locale), facts(letter, letterhead)
+    subject = _one_line(_template(language, letter.kind, "subject").render(context, layout="subject.txt"))
+    return subject, tidy(_template(language, letter.kind, "text").render(context, layout="layout.txt"))
+
+
 def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
     """What templates may say, formatted for the reader: dates on the shop's clock, amounts in the order's currency."""
     locale = locale_of(letter.locale, letter.currency)

@@ -60,6 +60,15 @@ RETURNING update_id
 -- name: want_again
 UPDATE updates SET status = 'wanted' WHERE update_id = $1 AND status = 'refused'
 
+-- name: repeat
+-- The same news once more, told because of another event: somebody asked for it.
+INSERT INTO updates (update_id, order_id, contact_id, event_id, kind, channel, locale, data, bad_news, wanted_at)
+SELECT $2, u.order_id, u.contact_id, $3, u.kind, $4, u.locale, u.data, u.bad_news, $5 FROM updates u WHERE u.update_id = $1
+
+-- name: to_repeat
+SELECT u.order_id, u.kind, u.channel, u.status, coalesce(c.email, '') <> '' AS has_email, coalesce(c.phone, '') <> '' AS has_phone
+FROM updates u JOIN contacts c USING (contact_id) WHERE u.update_id = $1 AND u.order_id = $2
+
 -- name: put_preferences
 INSERT INTO contact_preferences (order_id, channel, events, only_if_late, quiet_from, quiet_until, timezone, locale)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 
 from doorstep.db import Tx
-from doorstep.updates.model import DATE_KINDS, Channel, Kind, Status
-from doorstep.updates.store import SQL
+from doorstep.updates.compose import words_of
+from doorstep.updates.model import DATE_KINDS, Channel, Kind, Letterhead, Status
+from doorstep.updates.store import SQL, letter
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +41,11 @@ async def history(tx: Tx, order_id: UUID) -> list[Update]:
     """Everything said or left unsaid about an order, oldest first."""
     rows = await tx.fetch(SQL.history, order_id)
     return [Update(**{field: row[field] for field in Update.__struct_fields__}) for row in rows]
+
+
+async def words(tx: Tx, update_id: UUID, letterhead: Letterhead) -> tuple[str, str]:
+    """What a message says if it is written now: subject and text. Raises LookupError when there is none."""
+    return words_of(await letter(tx, update_id), letterhead)
 
 
 async def told_early(tx: Tx) -> ToldEarly:

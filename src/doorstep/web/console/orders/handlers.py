@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from doorstep.web.console.orders import listing, page
+from doorstep.web.console.orders import changing, keeping, listing, page
 
 HANDLERS = (
     *listing.HANDLERS,
     *page.HANDLERS,
+    *keeping.HANDLERS,
+    *changing.HANDLERS,
 )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from uuid import UUID
 
 from litestar import Response, get
 from litestar.params import Parameter
 
 from doorstep import updates
+from doorstep.db import Tx
+from doorstep.kit.errors import NotFound
+from doorstep.kit.ids import parse
+from doorstep.kit.ids import show as show_id
 from doorstep.web.api.context import app_state
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import show
@@ -31,7 +36,31 @@ async def show_order(request: Asked, staff: Staff, order_id: Key) -> Response[by
         undo=request.query_params.get("undo", ""),
         whole="all" in request.query_params,
         link=customers_link(staff, known),
+        message_id=lambda one: show_id("upd", one.update_id),
+        note_id=lambda one: show_id("not", one.note_id),
         **facts(known, staff),
+    )
+
+
+@get("/console/orders/{order_id:str}/messages/{message_id:str}", **needs("orders.read"))
+async def show_message(staff: Staff, order_id: Key, message_id: Key) -> Response[bytes]:
+    """What a customer was told, in its words."""
+    key = parse("upd", message_id)
+    async with staff.brand.snapshot() as tx:
+        known = await reading.read(tx, staff, order_id)
+        message = await tx.fetchrow(reading.SQL.message_of, key, known.order_id)
+        if message is None:
+            raise NotFound("The order has no such message.")
+        subject, text = await words_of(tx, key)
+    return await show(
+        staff,
+        "console/orders/message.html",
+        at="orders",
+        order=known.view,
+        message=dict(message),
+        message_id=message_id,
+        subject=subject,
+        text=text,
     )
 
 
@@ -46,4 +75,12 @@ def customers_link(staff: Staff, known: Known) -> str:
     return f"{settings.url}/o/{updates.token(settings.secret, staff.brand.name, known.order_id)}"
 
 
-HANDLERS = (show_order,)
+async def words_of(tx: Tx, update_id: UUID) -> tuple[str, str]:
+    """What a message says: subject and text."""
+    settings = app_state().settings
+    sender = settings.mail.sender if settings.mail else ""
+    head = updates.Letterhead(base_url=settings.url, sender=sender, secret=settings.secret)
+    return await updates.words(tx, update_id, head)
+
+
+HANDLERS = (show_order, show_message)

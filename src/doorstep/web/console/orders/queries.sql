@@ -28,3 +28,15 @@ SELECT entry_id, actor, action, detail, recorded_at FROM audit_log WHERE order_i
 -- name: head
 SELECT s.title AS service_title, s.carrier, c.title AS channel_title, o.event_seq AS version, o.lane
 FROM orders o LEFT JOIN services s USING (service) JOIN channels c USING (channel_id) WHERE o.order_id = $1
+
+-- name: number
+SELECT number FROM orders WHERE order_id = $1
+
+-- name: hold_of
+SELECT reason, note, placed_by, placed_at FROM holds WHERE hold_id = $1 AND order_id = $2
+
+-- name: message_of
+SELECT kind, channel FROM updates WHERE update_id = $1 AND order_id = $2
+
+-- name: open_hold
+SELECT hold_id FROM holds WHERE order_id = $1 AND reason = $2 AND released_at IS NULL

@@ -13,7 +13,10 @@ from doorstep.db import Tx, statements
 from doorstep.inventory import Location
 from doorstep.kit.errors import NotFound
 from doorstep.kit.ids import parse, show
+from doorstep.orders.changes import former_address
+from doorstep.orders.notes import Note, notes
 from doorstep.orders.reads import OrderView, order
+from doorstep.orders.requests import ShipTo
 from doorstep.web.console.figures import Figures
 from doorstep.web.console.staff import Staff
 
@@ -40,6 +43,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: Sequence[Mapping[str, Any]]
     acts: Sequence[Mapping[str, Any]]
     places: Mapping[int, Location]
+    notes: Sequence[Note]
+    former: ShipTo | None
 
 
 async def visible(tx: Tx, staff: Staff, order_id: str) -> UUID:
@@ -75,4 +80,6 @@ async def read(tx: Tx, staff: Staff, order_id: str) -> Known:
         exceptions=[dict(row) for row in await tx.fetch(SQL.exceptions_of, key)],
         acts=[dict(row) for row in await tx.fetch(SQL.acts_on, key)],
         places=await inventory.locations(tx),
+        notes=await notes(tx, key),
+        former=await former_address(tx, key),
     )
