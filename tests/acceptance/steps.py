@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.acceptance import budget, chaos, clone, last_units, newcomer, safeguards
+from tests.acceptance import budget, chaos, clone, faces, last_units, newcomer, safeguards
 from tests.acceptance.model import Line
 
 STEPS: dict[int, tuple[Line, ...]] = {
@@ -32,6 +32,38 @@ STEPS: dict[int, tuple[Line, ...]] = {
             text="Someone who has never seen the code finds what happens after a short pick from journey.py"
             " in a minute.",
             measure=newcomer.measure,
+        ),
+    ),
+    2: (
+        Line(
+            number=1,
+            text="In a real headless Chromium: the personalized, gift-wrapped jersey is bought with express, picked,"
+            " personalized, wrapped, packed and shipped from the console, followed, late and answered, returned with a"
+            " printed label, refunded. No sleep; screenshots kept.",
+            measure=faces.journey,
+        ),
+        Line(
+            number=2,
+            text="axe-core finds nothing serious or critical on any page; every page under 100 kB without pictures; no"
+            " layout shift, no console error.",
+            measure=faces.pages,
+        ),
+        Line(
+            number=4,
+            text="No page or action without the right role and location (all routes); CSRF, clickjacking, session"
+            " fixation, open redirect, stored XSS, enumeration, brute force.",
+            measure=faces.security,
+        ),
+        Line(
+            number=5,
+            text="Backup, wipe, restore: audit green, the same timeline.",
+            measure=faces.backup,
+        ),
+        Line(
+            number=6,
+            text="Tried as a new user would, by the README alone, on a clean clone: from nothing to the jersey in"
+            " 5 minutes.",
+            measure=faces.newcomer,
         ),
     ),
 }

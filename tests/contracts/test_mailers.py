@@ -144,6 +144,7 @@ async def test_a_kill_in_the_middle_of_forty_mails_loses_none_that_was_taken(
         ({"To": ""}, "no_address"),
         ({"From": ""}, "no_address"),
         ({"To": "zoë@example.test"}, "bad_message"),
+        ({"To": "\"'><evil>@example.test"}, "bad_message"),
     ],
 )
 async def test_a_message_that_cannot_be_sent_is_refused(

@@ -466,7 +466,7 @@ STAFF = (
     Case(
         name="each event in the figures once",
         edits=(_code("insights/queries.sql", "value = figures.value + excluded.value", "value = excluded.value"),),
-        test="tests/web/test_console_home.py::test_the_first_page_adds_up_what_happened",
+        test="tests/web/test_console_home.py::test_a_figure_counts_each_event_once_however_often_the_worker_starts",
     ),
 )
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 import aiosmtplib
+from aiosmtplib.email import parse_address
 
 from doorstep.adapters.settings import Settings
 from doorstep.kit.outcomes import Refused, Retry, Unknown
@@ -139,7 +140,7 @@ def _envelope(message: EmailMessage) -> tuple[str, list[str], bytes]:
         if not senders or not recipients:
             raise Refused("no_address", "a message needs a sender and a recipient")
         for address in (senders[0], *recipients):
-            address.encode("ascii")
+            parse_address(address).encode("ascii")  # as the client will: what it would not send is refused now
         if message["Bcc"]:
             message = deepcopy(message)
             del message["Bcc"]
