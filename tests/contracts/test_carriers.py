@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import msgspec
 import pytest
@@ -40,6 +40,36 @@ async def test_a_return_label_is_bought_like_any_other(carrier: Carrier, carrier
     label = await carrier.buy_label(request)
     assert scanned(label.label_pdf) == [label.tracking_number]
     assert carrier_twin.get("/sandbox/ledger")["labels"]["pin_back"]["is_return"] is True
+
+
+async def test_a_parcel_is_collected_on_the_day_that_was_booked(carrier: Carrier, carrier_twin: Twin) -> None:
+    day = date(2099, 3, 5)
+    request = label_request("pin_comes", ship_from=BUYER, ship_to=WAREHOUSE, is_return=True, collect_on=day)
+    bought = await carrier.buy_label(request)
+    assert await carrier.buy_label(request) == bought
+    await carrier_twin.advance("2099-03-05T08:00:00Z")
+    booked = carrier_twin.get("/sandbox/ledger")["labels"]["pin_comes"]
+    assert (booked["collection_date"], booked["handed_over_at"]) == ("2099-03-05", None)
+    for _ in range(2):  # the driver comes once
+        await carrier_twin.advance("2099-03-05T18:00:00Z")
+        collected = carrier_twin.get("/sandbox/ledger")["labels"]["pin_comes"]
+        assert collected["handed_over_at"] == "2099-03-05T11:00:00Z"
+    with pytest.raises(Refused) as refused:
+        await carrier.buy_label(label_request("pin_comes", collect_on=day.replace(day=6)))
+    assert refused.value.code == "reference_conflict"
+
+
+async def test_a_canceled_label_is_not_collected(carrier: Carrier, carrier_twin: Twin) -> None:
+    await carrier.buy_label(label_request("pin_off", is_return=True, collect_on=date(2099, 3, 5)))
+    await carrier.cancel_label("pin_off")
+    await carrier_twin.advance("2099-03-06T18:00:00Z")
+    assert carrier_twin.get("/sandbox/ledger")["labels"]["pin_off"]["handed_over_at"] is None
+
+
+async def test_a_day_on_which_nobody_comes_is_refused(carrier: Carrier) -> None:
+    with pytest.raises(Refused) as refused:
+        await carrier.buy_label(label_request("pin_sunday", is_return=True, collect_on=date(2099, 3, 8)))
+    assert refused.value.code == "collection_not_offered"
 
 
 async def test_the_same_reference_buys_once(carrier: Carrier, carrier_twin: Twin) -> None:

@@ -268,6 +268,13 @@ async def bring_back(shop: Shop) -> None:
         }  # fmt: skip
         opened.append(f"/v1/returns/{(await shop.send('POST', '/v1/returns', wish, expect=201))['return_id']}")
     await shop.drain()
+    days = (await shop.send("POST", "/v1/returns/eligibility", {"order_id": order}))["collection_days"]
+    wish = {
+        "order_id": order, "number": "R-6", "handover": "collection", "collect_on": days[0],
+        "lines": [{"line_no": 1, "quantity": 1, "reason": "too_many"}],
+    }  # fmt: skip
+    await shop.send("POST", "/v1/returns", wish, expect=201)
+    await shop.drain()
     label, code, store, unwanted, scanned = opened
     assert (await shop.client.get(f"{label}/label.pdf")).is_success
     assert (await shop.client.get(f"{code}/qr.svg")).is_success

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -146,3 +146,52 @@ async def test_the_page_says_where_to_bring_it_near_the_customer_or_another_post
     for nonsense in ("%00", EVIL, "x" * 5000, "9" * 20):
         text = (await shop.client.get(f"{path}/return", params={"near": nonsense})).text
         assert "<script>alert" not in text
+
+
+async def test_a_return_is_collected_on_the_day_that_was_chosen_without_anything_to_print(shop: Shop) -> None:
+    placed = await arrived(shop, {"sku": "MUG"})
+    path = link(placed)
+    await known(shop, path)
+    offered = await page(shop, f"{path}/return")
+    days = re.findall(r'<option value="(\d{4}-\d\d-\d\d)"', offered)
+    assert len(days) == 5
+    assert all(date.fromisoformat(day).weekday() < 5 for day in days)
+    assert days[0] > shop.now.date().isoformat()
+    wish = {"number": "R-1", "line-1": 1, "reason-1": "too_big", "handover": "collection"}
+    for nonsense in ("", "tomorrow", "1999-01-01", shop.now.date().isoformat(), EVIL):
+        refused = await post(shop, f"{path}/return", **wish, collect_on=nonsense)
+        assert (refused.status_code, "Choose one of the days" in refused.text) == (422, True)
+        assert "<script>alert" not in refused.text
+    for _ in range(2):
+        assert (await post(shop, f"{path}/return", **wish, collect_on=days[1])).status_code == 303
+    other = await post(shop, f"{path}/return", **wish, collect_on=days[2])
+    assert other.status_code == 409
+    assert "The collection is being booked." in await page(shop, path)
+    await shop.drain()
+    text = await page(shop, path)
+    assert "The driver comes for it on" in text
+    assert "label.pdf" not in text
+    assert any("is collected on" in mail["subject"] for mail in shop.mailbox())
+    while shop.now.date().isoformat() <= days[1]:
+        await shop.pass_time(timedelta(hours=4))
+    (moved,) = (await shop.get("/v1/returns", order=placed["order_id"]))["items"]
+    assert (moved["status"], moved["collect_on"]) == ("in_transit", days[1])
+    await shop.audit()
+
+
+async def test_a_return_that_is_declined_takes_its_collection_with_it(shop: Shop) -> None:
+    placed = await arrived(shop, {"sku": "MUG"})
+    order = {"order_id": placed["order_id"]}
+    day = (await shop.send("POST", "/v1/returns/eligibility", order))["collection_days"][0]
+    body = {**order, "lines": [{"line_no": 1, "quantity": 1, "reason": "other"}], "handover": "collection"}
+    await shop.send("POST", "/v1/returns", body, expect=422)
+    await shop.send("POST", "/v1/returns", {**body, "handover": "label", "collect_on": day}, expect=422)
+    opened = await shop.send("POST", "/v1/returns", {**body, "collect_on": day}, expect=201)
+    await shop.drain()
+    await shop.send("POST", f"/v1/returns/{opened['return_id']}/decline", {"reason": "kept"})
+    await shop.drain()
+    for _ in range(12):
+        await shop.pass_time(timedelta(hours=8))
+    (label,) = [one for one in shop.carrier.get("/sandbox/ledger")["labels"].values() if one["is_return"]]
+    assert (label["canceled"], label["handed_over_at"], label["collection_date"]) == (True, None, day)
+    await shop.audit()

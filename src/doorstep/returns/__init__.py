@@ -44,7 +44,7 @@ from doorstep.returns.points import (
 from doorstep.returns.qr import qr_svg
 from doorstep.returns.reads import of_orders, read, read_one
 from doorstep.returns.receive import decide, receive
-from doorstep.returns.request import request
+from doorstep.returns.request import collection_days, request
 from doorstep.returns.track import attach_label, drop_off, follow
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "WishLine",
     "attach_label",
     "audit",
+    "collection_days",
     "decide",
     "decline",
     "drop_off",

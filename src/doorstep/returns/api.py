@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -27,6 +27,7 @@ from doorstep.returns import points_api, store
 from doorstep.returns.close import decline
 from doorstep.returns.eligible import eligible
 from doorstep.returns.model import (
+    BY_CARRIER,
     Acceptance,
     Handover,
     Item,
@@ -40,7 +41,7 @@ from doorstep.returns.model import (
 from doorstep.returns.qr import qr_svg
 from doorstep.returns.reads import read_one
 from doorstep.returns.receive import decide, receive
-from doorstep.returns.request import request
+from doorstep.returns.request import collection_days, request
 from doorstep.returns.track import drop_off
 
 LineNo = Annotated[int, Meta(ge=1, le=LINES_PER_ORDER)]
@@ -70,12 +71,13 @@ class EligibleLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EligibilityView(msgspec.Struct, frozen=True, kw_only=True):
-    """All lines of the order, and where and how goods can be handed over."""
+    """All lines of the order, and where, how and (by collection) when goods can be handed over."""
 
     order_id: str
     lines: list[EligibleLine]
     handover: list[Handover]
     stores: list[str]
+    collection_days: list[date]
 
 
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,7 +89,10 @@ class RequestLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A return. `number` is your own, made for you when missing; `location` is the store's code for `store`."""
+    """A return. `number` is your own, made for you when missing; `location` is the store's code for `store`.
+
+    `collect_on` is the day of a `collection`, one of the `collection_days` that the eligibility answers.
+    """
 
     order_id: Annotated[str, Meta(max_length=TEXT_SHORT)]
     lines: Annotated[list[RequestLine], Meta(min_length=1, max_length=LINES_PER_ORDER)]
@@ -95,6 +100,7 @@ class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     outcome: Outcome = "refund"
     number: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
     location: Code | None = None
+    collect_on: date | None = None
 
 
 class ReceiveLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,6 +192,7 @@ class ReturnView(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime | None
     closed_at: datetime | None
     expires_at: datetime
+    collect_on: date | None
     lines: list[ReturnLineView]
 
 
@@ -241,8 +248,9 @@ async def ask_eligibility(brand: Brand, data: EligibilityQuestion) -> Eligibilit
     async with brand.reading() as tx:
         lines = await eligible(tx, order_id=order_id, now=await clock_now(tx))
         places = (await inventory.locations(tx)).values()
+        days = await collection_days(tx, order_id=order_id, now=await clock_now(tx))
     takers = [place for place in places if place.enabled and "returns" in place.capabilities]
-    ways: list[Handover] = ["label", "qr", "store"]
+    ways: list[Handover] = ["label", "qr", "store", "collection"]
     return EligibilityView(
         order_id=show("ord", order_id),
         lines=[
@@ -260,6 +268,7 @@ async def ask_eligibility(brand: Brand, data: EligibilityQuestion) -> Eligibilit
         ],
         handover=ways if takers else [],
         stores=sorted(place.code for place in takers),
+        collection_days=days,
     )
 
 
@@ -278,6 +287,7 @@ async def request_return(command: Command, data: ReturnRequest) -> Answer:
             outcome=data.outcome,
             number=data.number,
             location=data.location,
+            collect_on=data.collect_on,
             actor=command.actor,
             now=now,
         )
@@ -326,7 +336,7 @@ async def read_return_label(brand: Brand, return_id: str) -> Response[bytes]:
         one = await read_one(tx, parse("ret", return_id))
         pdf = await shipping.label_pdf(tx, one.return_id)
     if pdf is None:
-        detail = "yet" if one.handover == "label" else f"of a return handed over by {one.handover}"
+        detail = "yet" if one.handover in BY_CARRIER else f"of a return handed over by {one.handover}"
         raise NotFound(f"There is no label {detail}.")
     return Response(pdf, media_type="application/pdf")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Final, Literal, get_args
 from uuid import UUID
 
@@ -33,7 +33,9 @@ def before(status: Status) -> tuple[Status, ...]:
 
 
 Outcome = Literal["refund", "exchange"]
-Handover = Literal["label", "qr", "store"]
+Handover = Literal["label", "qr", "store", "collection"]
+BY_CARRIER: Final[tuple[Handover, ...]] = ("label", "collection")
+"""Ways on which our carrier brings it, under a label."""
 Reception = Literal["awaiting", "in_transit", "received", "lost", "short", "wrong_item", "expired"]
 Acceptance = Literal["pending", "accepted", "rejected", "manual"]
 Reason = Literal[
@@ -125,6 +127,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime | None
     closed_at: datetime | None
     expires_at: datetime
+    collect_on: date | None = None
     lines: tuple[ReturnLine, ...] = ()
 
     @property
@@ -191,6 +194,7 @@ class Requested(Event, frozen=True, kw_only=True):
     return_id: UUID
     number: str
     handover: Handover
+    collect_on: date | None = None
 
 
 class LabelBought(Event, frozen=True, kw_only=True):
@@ -199,6 +203,7 @@ class LabelBought(Event, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "returns.label_bought"
     return_id: UUID
     tracking_number: str
+    collect_on: date | None = None
 
 
 class InTransit(Event, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 -- name: insert_return
 INSERT INTO returns (return_id, order_id, number, status, outcome, handover, location_id, qr_token, refund_by,
-    requested_at, expires_at)
-VALUES ($1, $2, $3, 'requested', $4, $5, $6, $7, $8, $9, $10)
+    requested_at, expires_at, collect_on)
+VALUES ($1, $2, $3, 'requested', $4, $5, $6, $7, $8, $9, $10, $11)
 
 -- name: insert_lines
 INSERT INTO return_lines (return_id, order_id, line_no, sku_id, quantity, reason)
@@ -23,17 +23,17 @@ SELECT return_id FROM returns WHERE qr_token = $1
 
 -- name: returns_by_id
 SELECT return_id, order_id, number, status, outcome, handover, location_id, qr_token, tracking_number, refund_by,
-    refund_minor, receipts, requested_at, received_at, closed_at, expires_at
+    refund_minor, receipts, requested_at, received_at, closed_at, expires_at, collect_on
 FROM returns WHERE return_id = ANY($1)
 
 -- name: returns_of_orders
 SELECT return_id, order_id, number, status, outcome, handover, location_id, qr_token, tracking_number, refund_by,
-    refund_minor, receipts, requested_at, received_at, closed_at, expires_at
+    refund_minor, receipts, requested_at, received_at, closed_at, expires_at, collect_on
 FROM returns WHERE order_id = ANY($1) ORDER BY return_id
 
 -- name: page
 SELECT return_id, order_id, number, status, outcome, handover, location_id, qr_token, tracking_number, refund_by,
-    refund_minor, receipts, requested_at, received_at, closed_at, expires_at
+    refund_minor, receipts, requested_at, received_at, closed_at, expires_at, collect_on
 FROM returns
 WHERE return_id > $1 AND ($2::uuid IS NULL OR order_id = $2) AND ($3::text IS NULL OR status = $3)
     AND ($4::integer IS NULL OR location_id = $4)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
 
 from doorstep import inventory, jobs, journal, orders, shipping
 from doorstep.db import Tx
@@ -15,7 +18,19 @@ from doorstep.kit.ids import new_id, show
 from doorstep.kit.limits import REFUND_WITHIN, RETURN_REQUEST_LIFE
 from doorstep.returns import store
 from doorstep.returns.eligible import eligible
-from doorstep.returns.model import EXPIRE, Eligibility, Handover, Outcome, Requested, Return, ReturnLine, WishLine
+from doorstep.returns.model import (
+    BY_CARRIER,
+    EXPIRE,
+    Eligibility,
+    Handover,
+    Outcome,
+    Requested,
+    Return,
+    ReturnLine,
+    WishLine,
+)
+
+_DAYS_OFFERED = 5
 
 
 async def request(
@@ -27,29 +42,34 @@ async def request(
     outcome: Outcome = "refund",
     number: str | None = None,
     location: str | None = None,
+    collect_on: date | None = None,
     actor: str,
     now: datetime,
 ) -> Return:
     """Open a return. The same number again answers the return that is there.
 
     Hand-over: `label` buys a label to the warehouse; `qr` and `store` hand the goods in at a location that takes
-    returns (`store` names it by its code). Raises NotFound, Invalid with all that is wrong, BodyDiffers (the number
+    returns (`store` names it by its code); `collection` lets the carrier come on the day `collect_on`, one of
+    `collection_days`. Raises NotFound, Invalid with all that is wrong, BodyDiffers (the number
     stands for another return), or Conflict when units are not there to be returned any more.
     """
     await orders.lock_one(tx, order_id)
     returns = await store.of_orders(tx, [order_id])
     same = next((found for found in returns if found.number == number), None)
     if same is not None:
-        return _replay(same, wanted, handover, outcome)
+        return _replay(same, wanted, handover, outcome, collect_on)
     may = {line.line_no: line for line in await eligible(tx, order_id=order_id, now=now)}
     places = await inventory.locations(tx)
     faults = _faults(wanted, may, outcome)
     place = await _place(tx, order_id, handover, location, places, faults)
+    faults += _day_faults(handover, collect_on, places.get(place), now)
     if faults:
         raise Invalid(faults)
     _refuse_what_is_gone(wanted, may)
     rows = {line.line_no: line.sku_id for line in (await orders.lines(tx, [order_id]))[order_id]}
-    new = _new(order_id, wanted, rows, handover, outcome, number, place, now)
+    new = msgspec.structs.replace(
+        _new(order_id, wanted, rows, handover, outcome, number, place, now), collect_on=collect_on
+    )
     await store.insert(tx, new)
     moves = [
         orders.Move(
@@ -62,13 +82,19 @@ async def request(
         for line in new.lines
     ]
     await orders.move_units(tx, moves)
-    if handover == "label":
+    if handover in BY_CARRIER:
         content = [(line.sku_id, line.quantity) for line in new.lines]
         await shipping.want_return_label(
-            tx, return_id=new.return_id, order_id=order_id, location_id=place, content=content, now=now
+            tx,
+            return_id=new.return_id,
+            order_id=order_id,
+            location_id=place,
+            content=content,
+            collect_on=collect_on,
+            now=now,
         )
     await jobs.enqueue(tx, EXPIRE, [new.return_id], due_at=new.expires_at)
-    event = Requested(return_id=new.return_id, number=new.number, handover=handover)
+    event = Requested(return_id=new.return_id, number=new.number, handover=handover, collect_on=collect_on)
     await journal.append(tx, [(order_id, event)], actor=actor, now=now)
     return new
 
@@ -94,7 +120,7 @@ def _new(
         handover=handover,
         location_id=location_id,
         # The reference and a proof that nobody can guess; compared with what is kept here when it is shown.
-        qr_token=None if handover == "label" else f"{show('ret', return_id)}.{secrets.token_urlsafe(16)}",
+        qr_token=None if handover in BY_CARRIER else f"{show('ret', return_id)}.{secrets.token_urlsafe(16)}",
         # The worst case, so that the date told is always kept; it comes nearer when the goods are here.
         refund_by=expires_at + REFUND_WITHIN,
         refund_minor=0,
@@ -124,7 +150,9 @@ def _new(
     )
 
 
-def _replay(same: Return, wanted: Sequence[WishLine], handover: Handover, outcome: Outcome) -> Return:
+def _replay(
+    same: Return, wanted: Sequence[WishLine], handover: Handover, outcome: Outcome, collect_on: date | None
+) -> Return:
     fields = []
     if {(line.line_no, line.quantity, line.reason) for line in same.lines} != {
         (wish.line_no, wish.quantity, wish.reason) for wish in wanted
@@ -132,6 +160,8 @@ def _replay(same: Return, wanted: Sequence[WishLine], handover: Handover, outcom
         fields.append("lines")
     if same.handover != handover:
         fields.append("handover")
+    if same.collect_on != collect_on:
+        fields.append("collect_on")
     if same.outcome != outcome:
         fields.append("outcome")
     if fields:
@@ -140,6 +170,33 @@ def _replay(same: Return, wanted: Sequence[WishLine], handover: Handover, outcom
             extra={"fields": fields, "return_id": show("ret", same.return_id)},
         )
     return same
+
+
+async def collection_days(tx: Tx, *, order_id: UUID, now: datetime) -> list[date]:
+    """The days on which the carrier can come for a return of this order; none when no place takes returns."""
+    places = await inventory.locations(tx)
+    if not _takers(places):
+        return []
+    place = await _place(tx, order_id, "collection", None, places, [])
+    return offered_days(places[place].timezone, now)
+
+
+def offered_days(timezone: str, now: datetime) -> list[date]:
+    """The next five working days, Monday to Friday, after today where the goods are expected."""
+    today = now.astimezone(ZoneInfo(timezone)).date()
+    days = (today + timedelta(days=ahead) for ahead in range(1, 2 + 7))
+    return [day for day in days if day.weekday() < 5][:_DAYS_OFFERED]
+
+
+def _day_faults(handover: Handover, collect_on: date | None, place: Location | None, now: datetime) -> list[Fault]:
+    if handover != "collection":
+        return [Fault("/collect_on", "Only a collection has a day.")] if collect_on is not None else []
+    if collect_on is None:
+        return [Fault("/collect_on", "A collection needs the day on which the carrier comes.")]
+    offered = offered_days(place.timezone, now) if place is not None else []
+    if collect_on in offered:
+        return []
+    return [Fault("/collect_on", "The carrier comes on one of " + ", ".join(map(str, offered)) + ".")]
 
 
 def _faults(wanted: Sequence[WishLine], may: Mapping[int, Eligibility], outcome: Outcome) -> list[Fault]:
@@ -187,10 +244,7 @@ async def _place(
     faults: list[Fault],
 ) -> int:
     """Where it is expected: as named, else where the goods came from, else the first place that takes returns."""
-    takers = sorted(
-        (place for place in places.values() if place.enabled and "returns" in place.capabilities),
-        key=lambda place: (place.priority, place.location_id),
-    )
+    takers = _takers(places)
     if code is not None:
         named = next((place for place in takers if place.code == code), None)
         if named is None:
@@ -204,3 +258,10 @@ async def _place(
         raise Conflict("No location takes returns at present.")
     sent_from = {shipment.location_id for shipment in (await shipping.of_orders(tx, [order_id]))[order_id]}
     return next((place for place in takers if place.location_id in sent_from), takers[0]).location_id
+
+
+def _takers(places: Mapping[int, Location]) -> list[Location]:
+    return sorted(
+        (place for place in places.values() if place.enabled and "returns" in place.capabilities),
+        key=lambda place: (place.priority, place.location_id),
+    )

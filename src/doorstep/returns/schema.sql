@@ -5,7 +5,9 @@ CREATE TABLE returns (
     number text NOT NULL CHECK (length(number) BETWEEN 1 AND 100),
     status text NOT NULL CHECK (status IN ('requested', 'in_transit', 'received', 'closed', 'declined', 'expired')),
     outcome text NOT NULL CHECK (outcome IN ('refund', 'exchange')),
-    handover text NOT NULL CHECK (handover IN ('label', 'qr', 'store')),
+    handover text NOT NULL CHECK (handover IN ('label', 'qr', 'store', 'collection')),
+    -- The day on which the carrier comes for it.
+    collect_on date CHECK ((collect_on IS NOT NULL) = (handover = 'collection')),
     -- Where it is expected; after a drop-off, where it is.
     location_id integer NOT NULL,
     -- What the QR code says: whoever shows it has the mail it came with.

@@ -22,7 +22,7 @@ async def insert(tx: Tx, new: Return) -> None:
     await tx.execute(
         SQL.insert_return,
         *(new.return_id, new.order_id, new.number, new.outcome, new.handover, new.location_id, new.qr_token),
-        *(new.refund_by, new.requested_at, new.expires_at),
+        *(new.refund_by, new.requested_at, new.expires_at, new.collect_on),
     )
     columns = [[getattr(line, field) for line in new.lines] for field in ("line_no", "sku_id", "quantity", "reason")]
     await tx.execute(SQL.insert_lines, new.return_id, new.order_id, *columns)

@@ -17,7 +17,7 @@ from doorstep.kit.errors import Conflict, Fault, Invalid, NotFound
 from doorstep.kit.limits import RETURN_REQUEST_LIFE
 from doorstep.returns import store
 from doorstep.returns.close import lose
-from doorstep.returns.model import OPEN, InTransit, LabelBought, Return
+from doorstep.returns.model import BY_CARRIER, OPEN, InTransit, LabelBought, Return
 from doorstep.returns.settle import hold
 
 _MOVING = frozenset({"in_transit", "out_for_delivery", "available_for_pickup", "attempt_failed", "delivered"})
@@ -33,7 +33,9 @@ async def attach_label(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime
         if was is not None and was.status in OPEN and was.tracking_number is None:
             number = event.data.tracking_number
             await store.write(tx, msgspec.structs.replace(was, tracking_number=number))
-            told.append((event.order, LabelBought(return_id=was.return_id, tracking_number=number)))
+            told.append(
+                (event.order, LabelBought(return_id=was.return_id, tracking_number=number, collect_on=was.collect_on))
+            )
     await journal.append(tx, told, actor="shipping", now=now)
 
 
@@ -74,7 +76,7 @@ async def drop_off(
         faults.append(Fault("/token", "Scan the customer's code: this return is handed in with it."))
     if faults or place is None:
         raise Invalid(faults)
-    if was.handover == "label":
+    if was.handover in BY_CARRIER:
         raise Conflict("This return goes back with a label, by the carrier.")
     if was.status == "in_transit":
         return was

@@ -90,6 +90,7 @@ async def _read(tx: Tx, label_id: UUID) -> _Wish | None:
             height_mm=label.height_mm,
         ),
         is_return=back,
+        collect_on=label.collect_on,
     )
     return _Wish(label=label, request=request, tried=tried)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -89,6 +89,7 @@ class LabelRow(msgspec.Struct, frozen=True, kw_only=True):
     length_mm: int
     width_mm: int
     height_mm: int
+    collect_on: date | None
     status: LabelStatus
     refused_because: str | None
     tracking_number: str | None

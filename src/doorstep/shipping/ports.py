@@ -7,7 +7,7 @@ the idempotency key: the same reference buys one label, however often it is sent
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, Protocol
 
 import msgspec
@@ -50,7 +50,11 @@ class ParcelSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LabelRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One label to buy. `service` is one of the carrier's `services`; `promised_at` is the date we gave the buyer."""
+    """One label to buy. `service` is one of the carrier's `services`; `promised_at` is the date we gave the buyer.
+
+    With `collect_on` the carrier comes for the parcel at `ship_from` on that day, and brings the label: nothing is
+    printed. Canceling the label cancels that, too.
+    """
 
     reference: str
     service: str
@@ -58,6 +62,7 @@ class LabelRequest(msgspec.Struct, frozen=True, kw_only=True):
     ship_to: Party
     parcel: ParcelSpec
     is_return: bool = False
+    collect_on: date | None = None
     promised_at: datetime | None = None
 
 
@@ -104,7 +109,8 @@ class Carrier(Protocol):
     async def buy_label(self, request: LabelRequest) -> Label:
         """Buy one label, or give back the one bought before under the same reference.
 
-        Raises Retry, Refused (`postcode_not_served`, `service_not_offered`, `reference_conflict`, ...) or Unknown.
+        Raises Retry, Refused (`postcode_not_served`, `service_not_offered`, `collection_not_offered`,
+        `reference_conflict`, ...) or Unknown.
         """
 
     async def find_label(self, reference: str) -> Label | None:

@@ -34,29 +34,29 @@ SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[])
 
 -- name: add_labels
 INSERT INTO labels (label_id, parcel_id, direction, order_id, location_id, carrier, service, weight_g, length_mm,
-    width_mm, height_mm, wanted_at)
-SELECT l.*, $12 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::integer[], $6::text[], $7::text[],
-    $8::integer[], $9::integer[], $10::integer[], $11::integer[]) AS l
+    width_mm, height_mm, collect_on, wanted_at)
+SELECT l.*, $13 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::integer[], $6::text[], $7::text[],
+    $8::integer[], $9::integer[], $10::integer[], $11::integer[], $12::date[]) AS l
 ON CONFLICT (parcel_id) DO NOTHING
 RETURNING label_id
 
 -- name: label
 -- `tried`: its job ended badly before; what it did then must be looked up.
 SELECT l.label_id, l.parcel_id, l.direction, l.order_id, l.location_id, l.carrier, l.service, l.weight_g, l.length_mm,
-    l.width_mm, l.height_mm, l.status, l.refused_because, l.tracking_number, l.cost_minor, l.currency, l.wanted_at,
+    l.width_mm, l.height_mm, l.collect_on, l.status, l.refused_because, l.tracking_number, l.cost_minor, l.currency, l.wanted_at,
     l.bought_at, l.tracked_status, l.tracked_substatus, l.tracked_at,
     EXISTS (SELECT 1 FROM exceptions e WHERE e.subject = l.label_id) AS tried
 FROM labels l WHERE l.label_id = $1
 
 -- name: label_of
 SELECT label_id, parcel_id, direction, order_id, location_id, carrier, service, weight_g, length_mm, width_mm, height_mm,
-    status, refused_because, tracking_number, cost_minor, currency, wanted_at, bought_at, tracked_status,
+    collect_on, status, refused_because, tracking_number, cost_minor, currency, wanted_at, bought_at, tracked_status,
     tracked_substatus, tracked_at
 FROM labels WHERE parcel_id = $1
 
 -- name: labels_of
 SELECT label_id, parcel_id, direction, order_id, location_id, carrier, service, weight_g, length_mm, width_mm, height_mm,
-    status, refused_because, tracking_number, cost_minor, currency, wanted_at, bought_at, tracked_status,
+    collect_on, status, refused_because, tracking_number, cost_minor, currency, wanted_at, bought_at, tracked_status,
     tracked_substatus, tracked_at
 FROM labels WHERE parcel_id = ANY($1)
 
@@ -65,7 +65,7 @@ SELECT pdf FROM labels WHERE parcel_id = $1 AND status = 'bought'
 
 -- name: parcels_by_number
 SELECT label_id, parcel_id, direction, order_id, location_id, carrier, service, weight_g, length_mm, width_mm, height_mm,
-    status, refused_because, tracking_number, cost_minor, currency, wanted_at, bought_at, tracked_status,
+    collect_on, status, refused_because, tracking_number, cost_minor, currency, wanted_at, bought_at, tracked_status,
     tracked_substatus, tracked_at
 FROM labels WHERE carrier = $1 AND tracking_number = ANY($2)
 

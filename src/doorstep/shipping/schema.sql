@@ -72,6 +72,8 @@ CREATE TABLE labels (
     length_mm integer NOT NULL CHECK (length_mm > 0),
     width_mm integer NOT NULL CHECK (width_mm > 0),
     height_mm integer NOT NULL CHECK (height_mm > 0),
+    -- The day on which the carrier comes for a parcel on its way back; null when it is handed in.
+    collect_on date CHECK (direction = 'back' OR collect_on IS NULL),
     status text NOT NULL DEFAULT 'wanted' CHECK (status IN ('wanted', 'bought', 'refused', 'canceled')),
     refused_because text,
     tracking_number text UNIQUE,

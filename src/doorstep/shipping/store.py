@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -52,6 +52,7 @@ class NewLabel(msgspec.Struct, frozen=True, kw_only=True):
     length_mm: int
     width_mm: int
     height_mm: int
+    collect_on: date | None = None
 
 
 async def _with_lines(tx: Tx, rows: Sequence[Any]) -> list[Shipment]:

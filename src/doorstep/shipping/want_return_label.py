@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from doorstep import catalog, delivery, jobs, orders
@@ -16,11 +16,19 @@ from doorstep.shipping.store import NewLabel
 
 
 async def want_return_label(
-    tx: Tx, *, return_id: UUID, order_id: UUID, location_id: int, content: Sequence[tuple[int, int]], now: datetime
+    tx: Tx,
+    *,
+    return_id: UUID,
+    order_id: UUID,
+    location_id: int,
+    content: Sequence[tuple[int, int]],
+    collect_on: date | None = None,
+    now: datetime,
 ) -> None:
     """Write the intent to buy a return's label, from the order's address to a location; again changes nothing.
 
-    `content` is (sku_id, units) and decides weight and size. The service is the cheapest that the order's carrier has.
+    `content` is (sku_id, units) and decides weight and size. With `collect_on` the carrier comes for it on that day.
+    The service is the cheapest that the order's carrier has.
     `ReturnLabelBought` tells that it is there, `ReturnTracked` its way back. Call it with the order locked.
     """
     order = (await orders.read(tx, [order_id]))[order_id]
@@ -44,6 +52,7 @@ async def want_return_label(
         length_mm=length_mm,
         width_mm=width_mm,
         height_mm=height_mm,
+        collect_on=collect_on,
     )
     if await store.add_labels(tx, [label], now=now):
         await jobs.enqueue(tx, BUY_LABEL, [label.label_id], due_at=now, lanes=[order.lane])

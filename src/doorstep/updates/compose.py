@@ -6,7 +6,7 @@ import re
 import textwrap
 from binascii import b2a_qp
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -130,6 +130,9 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         "day_short": day(promised, short=True),
         "old_day": day(data.get("was_promised_by")),
         "next_day": day(data.get("next_at")),
+        "collect_day": str(format_date(date.fromisoformat(data["collect_on"]), "full", locale=locale))
+        if data.get("collect_on")
+        else "",
         "refund_by": day(letter.refund_by),
         "return_number": letter.return_number or "",
         "amount": money(data.get("amount_minor", data.get("refund_minor"))),

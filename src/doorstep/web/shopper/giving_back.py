@@ -20,7 +20,7 @@ from doorstep.returns import Handover
 from doorstep.web.pages import HEADERS, form, page, see
 from doorstep.web.shopper import door, view
 from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
-from doorstep.web.shopper.wishes import returns_of
+from doorstep.web.shopper.wishes import day_of, returns_of
 
 _POINTS_SHOWN = 5
 ReturnId = Annotated[str, Parameter(max_length=100)]
@@ -53,6 +53,7 @@ async def ask_return(request: Asked, token: Token) -> Response[bytes]:
             handover=cast(Handover, handover),
             number=fields.get("number", "")[:40] or None,
             location=fields.get("store") if handover == "store" else None,
+            collect_on=day_of(fields.get("collect_on", "")) if handover == "collection" else None,
             actor=ACTOR,
             now=await clock_now(tx),
         )
@@ -60,7 +61,8 @@ async def ask_return(request: Asked, token: Token) -> Response[bytes]:
     try:
         await guest.brand.run(act)
     except Invalid as refused:
-        fault = "store" if any(one.pointer == "/location" for one in refused.faults) else "reason"
+        pointers = {one.pointer for one in refused.faults}
+        fault = "store" if "/location" in pointers else "day" if "/collect_on" in pointers else "reason"
         return await _show(guest, fields=fields, fault=fault, status=422)
     except Conflict:
         return await _show(guest, fields=fields, fault="gone", status=409)
@@ -110,6 +112,7 @@ async def _show(
         known = await view.read(tx, guest.order_id)
         lines = await returns.eligible(tx, order_id=guest.order_id, now=known.head["now"])
         where = await _where(tx, known, near)
+        days = await returns.collection_days(tx, order_id=guest.order_id, now=known.head["now"])
     facts = view.describe(known)
     return page(
         "shopper/return.html",
@@ -119,6 +122,7 @@ async def _show(
         lines=lines,
         stores=[store for store, _ in where.stores],
         where=where,
+        days=days,
         fields=fields or {},
         fault=fault,
         return_number=f"R-{new_id().hex[-10:].upper()}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -91,6 +91,10 @@ class Words:
     def day(self, moment: datetime | str | None) -> str:
         """`Tuesday, 24 November 2026`; empty for no day."""
         return "" if not moment else str(format_date(self._local(moment), "full", locale=self._locale))
+
+    def date(self, day: date | None) -> str:
+        """The same for a day of the calendar."""
+        return "" if day is None else str(format_date(day, "full", locale=self._locale))
 
     def short(self, moment: datetime | str) -> str:
         """`Tue 24 Nov, 14:30`."""
@@ -300,6 +304,8 @@ def _returned(known: Known, one: returns.Return) -> dict[str, Any]:
         "refund_by": one.refund_by,
         "refund_minor": one.refund_minor,
         "expires_at": one.expires_at,
+        "collect_on": one.collect_on,
+        "booked": one.tracking_number is not None,
         "open": one.status in ("requested", "in_transit", "received"),
     }
 

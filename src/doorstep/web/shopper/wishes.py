@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import date, time
 from typing import Any, get_args
 
 import msgspec
@@ -59,6 +59,14 @@ def preferences_of(fields: Mapping[str, str], before: Preferences, *, timezone: 
 def number_of(text: str) -> int:
     """A whole number of at most seven digits; what is not one counts as nothing."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
+
+
+def day_of(text: str) -> date | None:
+    """A day written as 2026-03-05; None for what is none."""
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
 
 
 def _time(fields: Mapping[str, str], name: str) -> time | None:

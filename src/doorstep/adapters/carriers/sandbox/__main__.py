@@ -95,6 +95,8 @@ class CarrierTwin:
 
     async def _advance(self, request: Request) -> Answer:
         self._now = now = request.json(Advance).now
+        with self._store.transaction():
+            shop.collect_due(self._store, self._faults, now)
         return json_answer(await self._teller.advance(now, self._webhook_url, self._faults))
 
     async def _pressed(self, tracking_number: str, press: str) -> None:

@@ -65,6 +65,7 @@ class SandboxCarrier:
             weight_grams=parcel.weight_g,
             dimensions_mm=(parcel.length_mm, parcel.width_mm, parcel.height_mm),
             return_shipment=request.is_return,
+            collection_date=request.collect_on,
         )
         headers = {"content-type": "application/json", "idempotency-key": request.reference}
         bought = await self._http.change(

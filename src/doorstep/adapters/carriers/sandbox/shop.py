@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import msgspec
 
@@ -13,6 +13,8 @@ from doorstep.adapters.carriers.sandbox.plan import Journey, plan
 from doorstep.adapters.twin.faults import Faults, digits
 from doorstep.adapters.twin.server import Problem
 from doorstep.adapters.twin.store import Store
+
+COLLECTED_AT = time(11, 0, tzinfo=UTC)  # the driver's round
 
 
 class HandOver(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,9 @@ def sell(store: Store, seed: int, order: wire.ShipmentOrder) -> wire.Shipment:
             ordered=ordered,
             price_minor=price,
         )
+        if order.collection_date is not None:
+            comes = datetime.combine(order.collection_date, COLLECTED_AT)
+            store.run("add_collection", reference=order.customer_reference, collect_ms=milliseconds(comes))
         row = store.row("label_by_reference", reference=order.customer_reference)
     elif row["ordered"] != ordered:
         raise Problem(409, "reference_conflict", "this reference was used for another shipment")
@@ -95,6 +100,13 @@ def hand_over(store: Store, faults: Faults, scan: HandOver) -> None:
         )
 
 
+def collect_due(store: Store, faults: Faults, now: datetime) -> None:
+    """The driver was where parcels were to be collected by now. Inside a transaction."""
+    for row in store.rows("collections_due", now_ms=milliseconds(now)):
+        at = datetime.fromtimestamp(row["collect_ms"] / 1000, UTC)
+        hand_over(store, faults, HandOver(tracking_number=row["tracking_number"], at=at))
+
+
 def journey_of(row: sqlite3.Row) -> Journey:
     """A stored label that the van has taken."""
     order = msgspec.json.decode(row["ordered"], type=wire.ShipmentOrder)
@@ -118,6 +130,8 @@ def _check(order: wire.ShipmentOrder) -> None:
         raise Problem(422, "service_not_offered", f"there is no product {order.product!r}")
     if order.weight_grams > wire.WEIGHT_MAX_G:
         raise Problem(422, "too_heavy", f"at most {wire.WEIGHT_MAX_G} g")
+    if order.collection_date is not None and order.collection_date.weekday() >= 5:
+        raise Problem(422, "collection_not_offered", "we collect from Monday to Friday")
     for address in (order.sender, order.recipient):
         if address.postal_code.upper().startswith(wire.UNSERVED_POSTCODE):
             raise Problem(422, "postcode_not_served", f"we do not go to {address.postal_code}")

@@ -10,6 +10,12 @@ CREATE TABLE IF NOT EXISTS labels (
     handed_over_ms INTEGER
 );
 
+-- Where the driver comes for a parcel, and when.
+CREATE TABLE IF NOT EXISTS collections (
+    reference TEXT PRIMARY KEY,
+    collect_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- What we charge for. Nothing is unique here on purpose: buying twice would show.
 CREATE TABLE IF NOT EXISTS purchases (
     id INTEGER PRIMARY KEY,
@@ -57,6 +63,13 @@ UPDATE labels SET canceled = 1 WHERE reference = :reference
 -- name: hand_over
 UPDATE labels SET handed_over_ms = :handed_over_ms WHERE reference = :reference
 
+-- name: add_collection
+INSERT INTO collections VALUES (:reference, :collect_ms)
+
+-- name: collections_due
+SELECT tracking_number, collect_ms FROM collections JOIN labels USING (reference)
+WHERE collect_ms <= :now_ms AND canceled = 0 AND handed_over_ms IS NULL ORDER BY collect_ms, reference
+
 -- name: add_telling
 INSERT INTO tellings (event_id, tell_ms, event) VALUES (:event_id, :tell_ms, :event)
 
@@ -98,7 +111,7 @@ SELECT name, count FROM tally
 
 -- name: ledger
 SELECT reference, tracking_number, canceled, handed_over_ms, labels.price_minor,
-    json_extract(ordered, '$.return_shipment') AS is_return,
+    json_extract(ordered, '$.return_shipment') AS is_return, json_extract(ordered, '$.collection_date') AS collection_date,
     (SELECT count(*) FROM purchases WHERE purchases.reference = labels.reference) AS purchases,
     coalesce((SELECT count FROM attempts WHERE attempts.reference = labels.reference), 0) AS attempts
 FROM labels ORDER BY reference
@@ -127,3 +140,6 @@ DELETE FROM tellings
 
 -- name: forget_tally
 DELETE FROM tally
+
+-- name: forget_collections
+DELETE FROM collections

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import msgspec
@@ -43,7 +43,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShipmentOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """POST /v1/labels, with an Idempotency-Key equal to `customer_reference`."""
+    """POST /v1/labels, with an Idempotency-Key equal to `customer_reference`.
+
+    With a `collection_date`, Monday to Friday, the driver comes to the sender on that day and brings the label.
+    """
 
     customer_reference: str
     product: str
@@ -52,6 +55,7 @@ class ShipmentOrder(msgspec.Struct, frozen=True, kw_only=True):
     weight_grams: Positive
     dimensions_mm: tuple[Positive, Positive, Positive]
     return_shipment: bool = False
+    collection_date: date | None = None
 
 
 class Shipment(msgspec.Struct, frozen=True, kw_only=True):

@@ -730,6 +730,8 @@ CREATE TABLE labels (
     length_mm integer NOT NULL CHECK (length_mm > 0),
     width_mm integer NOT NULL CHECK (width_mm > 0),
     height_mm integer NOT NULL CHECK (height_mm > 0),
+    -- The day on which the carrier comes for a parcel on its way back; null when it is handed in.
+    collect_on date CHECK (direction = 'back' OR collect_on IS NULL),
     status text NOT NULL DEFAULT 'wanted' CHECK (status IN ('wanted', 'bought', 'refused', 'canceled')),
     refused_because text,
     tracking_number text UNIQUE,
@@ -806,7 +808,9 @@ CREATE TABLE returns (
     number text NOT NULL CHECK (length(number) BETWEEN 1 AND 100),
     status text NOT NULL CHECK (status IN ('requested', 'in_transit', 'received', 'closed', 'declined', 'expired')),
     outcome text NOT NULL CHECK (outcome IN ('refund', 'exchange')),
-    handover text NOT NULL CHECK (handover IN ('label', 'qr', 'store')),
+    handover text NOT NULL CHECK (handover IN ('label', 'qr', 'store', 'collection')),
+    -- The day on which the carrier comes for it.
+    collect_on date CHECK ((collect_on IS NOT NULL) = (handover = 'collection')),
     -- Where it is expected; after a drop-off, where it is.
     location_id integer NOT NULL,
     -- What the QR code says: whoever shows it has the mail it came with.
