@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from doorstep.demo.calls import Calls
@@ -12,7 +13,6 @@ from doorstep.demo.scenario import Scenario
 from doorstep.demo.supplier import Supplier
 
 _PRODUCTS_AT_ONCE = 1_000
-_OUTCODES_PER_POINT = 3
 RETURN_DAYS = 45
 
 # Prices are what customers pay, costs what a parcel costs the shop; cut-offs are local time of the house.
@@ -60,7 +60,7 @@ async def load(api: Calls, scenario: Scenario, supplier: Supplier) -> None:
     await api.do("PUT", "/v1/work-times", WORK_TIMES)
     outcodes = list(load_outcodes().values())
     await api.do("PUT", "/v1/postcode-areas", [_area(one) for one in outcodes])
-    await api.do("PUT", "/v1/drop-off-points", [_point(one) for one in outcodes[::_OUTCODES_PER_POINT]])
+    await api.do("PUT", "/v1/drop-off-points", [_point(one) for one in _middles(outcodes)])
     stock: defaultdict[str, list[dict[str, object]]] = defaultdict(list)
     for level in scenario.opening:
         stock[level.location].append({"sku": level.sku, "quantity": level.quantity})
@@ -71,6 +71,11 @@ async def load(api: Calls, scenario: Scenario, supplier: Supplier) -> None:
 
 def _area(one: Outcode) -> dict[str, object]:
     return {"country": "GB", "prefix": one.outcode, "latitude": one.lat, "longitude": one.lon}
+
+
+def _middles(outcodes: Iterable[Outcode]) -> list[Outcode]:
+    """One outcode for each position: those of a large town share one in the data."""
+    return list({(one.lat, one.lon): one for one in outcodes}.values())
 
 
 def _point(one: Outcode) -> dict[str, object]:

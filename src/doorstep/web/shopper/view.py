@@ -107,9 +107,9 @@ class Words:
         return str(format_time(self._local(moment), "short", locale=self._locale))
 
     def far(self, distance_km: float) -> str:
-        """`400 m`, `2.3 km`, `41 km`: as exact as a straight line from the middle of a postcode's area can be."""
+        """`< 1 km`, `2.3 km`, `41 km`: as exact as a straight line from the middle of a postcode's area can be."""
         if distance_km < 1:
-            return f"{max(1, round(distance_km * 10)) * 100} m"
+            return "< 1 km"
         number = format_decimal(round(distance_km, 1 if distance_km < 10 else 0), locale=self._locale)
         return f"{number} km"
 
