@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO
 
@@ -44,9 +45,21 @@ async def the_world(
     executable: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> AsyncIterator[world.World]:
     """The world that all workers share; whoever comes first starts it, the last to go ends it."""
-    folder = server_folder(tmp_path_factory, worker_id).parent / "world"
+    async with _living(server_folder(tmp_path_factory, worker_id).parent / "world", "all") as made:
+        yield made
+
+
+@async_fixture(loop_scope="session")
+async def journey_world(executable: str, tmp_path: Path) -> AsyncIterator[world.World]:
+    """A shop of one's own before its first order, where time may be let pass."""
+    async with _living(tmp_path / "world", "journey") as made:
+        yield made
+
+
+@asynccontextmanager
+async def _living(folder: Path, builder: str) -> AsyncIterator[world.World]:
     with world.hold(folder):
-        process = _start(folder) if _is_first(folder) else None
+        process = _start(folder, builder) if _is_first(folder) else None
         await eventually(lambda: _is_made(folder, process), within_s=READY_WITHIN_S, every_s=0.1)
         yield msgspec.json.decode((folder / world.WORLD_FILE).read_bytes(), type=world.World)
     if process is not None:
@@ -61,10 +74,10 @@ def _is_first(folder: Path) -> bool:
     return True
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
+def _start(folder: Path, builder: str) -> subprocess.Popen[bytes]:
     log: IO[bytes]
     with (folder / world.LOG_FILE).open("wb") as log:
-        argv = [sys.executable, "-m", "tests.browser.world", str(folder)]
+        argv = [sys.executable, "-m", "tests.browser.world", str(folder), builder]
         return subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 

@@ -257,7 +257,7 @@ _DESK = "/console/orders/{order_id:str}"
 _DEEDS = ("hold", "cancel", "address")
 _STATES = (
     "preparing", "waiting", "declined", "asked", "canceled", "partly-sent", "sent", "today", "tried", "late", "pickup",
-    "delivered", "gone", "personal", "return-label", "return-done", "return-many",
+    "delivered", "gone", "personal", "german", "return-label", "return-done", "return-many",
 )  # fmt: skip
 
 _STEPS = ("accept", "pick", "personalize", "wrap", "pack", "ship")
@@ -348,6 +348,7 @@ CONSOLE = (
 PAGES = (*SHOPPER, *MAILBOX, *CONSOLE)
 
 NO_PAGES = {
+    "/console/audit-log.csv": "a file",
     "/console/floor/next": "leads to the next work",
     "/console/floor/parcels/{shipment_id:str}/label.pdf": "a label to print",
     "/o/{token:str}/delay": "acts and leads back",

@@ -18,7 +18,8 @@ from playwright.async_api import Browser
 from doorstep.demo.stage import Stage
 from tests.browser import looks, world
 from tests.browser.looks import LOOKS, Look, looking
-from tests.browser.pages import PAGES, Page
+from tests.browser.office_pages import ALL
+from tests.browser.pages import Page
 from tests.browser.visit import Visit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ async def take_all(where: world.World, pages: Sequence[Page]) -> None:
 def write_sheet() -> None:
     """All pictures that are there, a row a page."""
     rows = []
-    for page in PAGES:
+    for page in ALL:
         found = [f"{page}-{look}.png" for look in LOOKS if (OUT / f"{page}-{look}.png").exists()]
         shown = "".join(f'<a href="{name}"><img src="{name}" alt="{name}" loading="lazy"></a>' for name in found)
         rows.append(f"<h2>{html.escape(page.name)}</h2><div>{shown}</div>" if found else "")
@@ -81,10 +82,10 @@ def refresh_docs() -> None:
 
 async def main(names: Sequence[str]) -> None:
     """Make a world of one's own, take the pictures, let it go."""
-    pages = [page for page in PAGES if not names or page.name in names]
+    pages = [page for page in ALL if not names or page.name in names]
 
     async def look_at(stage: Stage) -> world.World:
-        made = await world.build(stage)
+        made = await world.build_all(stage)
         await take_all(made, pages)
         return made
 

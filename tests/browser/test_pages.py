@@ -13,19 +13,18 @@ from doorstep.web.shop import looking as looking_around
 from tests.browser import shop_pages
 from tests.browser.checks import CHECKS, readable_without_scripts
 from tests.browser.looks import LOOKS, Look, looking, looks_of
+from tests.browser.office_pages import ALL, DOORSTEPS
 from tests.browser.pages import NO_PAGES, Page
-from tests.browser.pages import PAGES as DOORSTEPS
 from tests.browser.shop_pages import SHOP
 from tests.browser.visit import Visit
 from tests.browser.world import World
 
-PAGES = (*DOORSTEPS, *SHOP)
 in_the_browsers_loop = pytest.mark.asyncio(loop_scope="session")
 
 
 @in_the_browsers_loop
 @pytest.mark.parametrize(
-    ("page", "look"), [(page, look) for page in PAGES for look in looks_of(page.name)], ids=lambda value: str(value)
+    ("page", "look"), [(page, look) for page in ALL for look in looks_of(page.name)], ids=lambda value: str(value)
 )
 async def test_a_page_keeps_what_every_page_keeps(
     browser: Browser, the_world: World, page: Page, look: Look, record_property: Callable[[str, object], None]
@@ -43,7 +42,7 @@ async def test_a_page_keeps_what_every_page_keeps(
 
 
 @in_the_browsers_loop
-@pytest.mark.parametrize("page", PAGES, ids=str)
+@pytest.mark.parametrize("page", ALL, ids=str)
 async def test_a_page_can_be_reached_and_read_without_scripts(browser: Browser, the_world: World, page: Page) -> None:
     async with looking(browser, LOOKS[0], scripts=False) as context:
         tab = await context.new_page()

@@ -1,7 +1,7 @@
-"""A shop in the middle of its life, with an order in every state that a page shows: `python -m tests.browser.world F`.
+"""A running shop to look at: `python -m tests.browser.world FOLDER all|journey`.
 
-It is a process of its own, shared by all test workers. It ends when nobody holds the lock in its folder any more, also
-if those who held it were killed.
+It is a process of its own, so that test workers can share it. It ends when nobody holds the lock in its folder any
+more, also if those who held it were killed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import httpx2
 import msgspec
 
 from doorstep import delivery
+from doorstep.demo.keeping import keep_alive
 from doorstep.demo.runfile import new_run, write_whole
-from doorstep.demo.stage import Stage, on_stage
-from doorstep.web.console import door
+from doorstep.demo.stage import BRAND, Stage, on_stage
+from doorstep.web.console import door, people
 from tests.browser.hands import Hands, Placed
-from tests.support.shop import ADDRESS, LOCATIONS, PRODUCTS
+from tests.support.shop import ADDRESS, CUSTOMER, LOCATIONS, PRODUCTS
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 WORLD_FILE, LOCK_FILE, LOG_FILE = "world.json", "world.lock", "world.log"
@@ -42,17 +43,19 @@ _LONG = {"sku": "LONG", "quantity": 2}
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """Where things are: the processes, the page of an order by its state, work on the floor by the step it waits for,
-    and a session of the admin at the console.
+    """Where things are: the processes and their keys, the page of an order by its state, and work on the floor by the
+    step it waits for. `session` is one of the admin at the console.
     """
 
     api: str
+    api_key: str
     carrier: str
     messages: str
     shop: str
-    orders: dict[str, str]
-    work: dict[str, str]
+    password: str
     session: str
+    orders: dict[str, str] = {}
+    work: dict[str, str] = {}
 
 
 def hold(folder: Path) -> IO[str]:
@@ -64,32 +67,62 @@ def hold(folder: Path) -> IO[str]:
 
 
 async def live(folder: Path, build: Callable[[Stage], Awaitable[World]]) -> None:
-    """Start a stage, build a world on it, tell where it is, and wait until nobody needs it."""
+    """Start a stage, build a world on it, tell where it is, and go on until nobody needs it. Parcels that are handed
+    over are taken by the van.
+    """
     run = new_run(end=START, seed=7, orders=0)
     async with on_stage(folder, run, starts_at=START, port=0, tell=lambda *_: None) as stage:
         world = await build(stage)
         write_whole(folder / WORLD_FILE, msgspec.json.encode(world))
         with (folder / LOCK_FILE).open("w") as lock:
+            van = asyncio.create_task(keep_alive(stage))
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+            van.cancel()
 
 
-async def build(stage: Stage) -> World:
+async def build_all(stage: Stage) -> World:
     """Let a week pass in which everything happens that can happen to an order."""
     async with Hands(stage, START) as hands:
         await load(hands)
         old = await _a_week_ago(hands)
         await hands.set_clock(START + timedelta(days=7))
         new = await _on_the_road(hands) | await _at_home(hands)
+        orders = {state: placed.order_page for state, placed in (old | new).items()}
         await stage.open_shop()
-        return World(
-            api=stage.api_url,
-            carrier=stage.carrier_url,
-            messages=stage.messages_url,
-            shop=stage.shop_url,
-            orders={state: placed.order_page for state, placed in (old | new).items()},
-            work=await _on_the_floor(hands),
-            session=await _log_in(stage),
-        )
+        # Carts are held, and the clock stands still; and somebody else than the admin works here.
+        many = [{"sku": sku, "quantity": 1000} for sku in ("SHOP-JERSEY-S", "SHOP-JERSEY-M", "SHOP-BOTTLE")]
+        await hands.send("POST", "/v1/stock/receipts", {"reference": "many", "location": "workshop", "lines": many})
+        async with stage.database.shared() as tx:
+            await people.add(
+                tx, login="bea", name="Bea Baker", password="correct horse battery", brand=BRAND, role="floor"
+            )
+        return await _world(stage, orders=orders, work=await _on_the_floor(hands))
+
+
+async def build_journey(stage: Stage) -> World:
+    """A shop before its first order, on a Monday morning."""
+    async with Hands(stage, START) as hands:
+        await stage.open_shop()
+        await hands.rest()
+        return await _world(stage)
+
+
+async def _world(stage: Stage, **found: dict[str, str]) -> World:
+    password = stage.run.console_password
+    async with httpx2.AsyncClient(base_url=stage.api_url, trust_env=False) as client:
+        await client.post("/console/login", data={"login": "admin", "password": password})
+        session = client.cookies[door.COOKIE]
+    return World(
+        api=stage.api_url,
+        api_key=stage.run.api_key,
+        carrier=stage.carrier_url,
+        messages=stage.messages_url,
+        shop=stage.shop_url,
+        password=password,
+        session=session,
+        orders=found.get("orders", {}),
+        work=found.get("work", {}),
+    )
 
 
 async def _on_the_floor(hands: Hands) -> dict[str, str]:
@@ -103,13 +136,6 @@ async def _on_the_floor(hands: Hands) -> dict[str, str]:
     placed = await hands.place(JERSEY)
     (waiting["accept"],) = await hands.work(placed.order_id, until="")
     return waiting
-
-
-async def _log_in(stage: Stage) -> str:
-    """The admin logs in once; all tests use the session."""
-    async with httpx2.AsyncClient(base_url=stage.api_url, trust_env=False) as client:
-        await client.post("/console/login", data={"login": "admin", "password": stage.run.console_password})
-        return client.cookies[door.COOKIE]
 
 
 async def load(hands: Hands) -> None:
@@ -179,6 +205,7 @@ async def _at_home(hands: Hands) -> dict[str, Placed]:
         "asked": await hands.place({"sku": "MUG"}, ship_to=nowhere),
         "waiting": await hands.place({"sku": "GLASS", "quantity": 9}, on_short="accept"),
         "declined": await hands.place({"sku": "MUG"}, payment={"token": "tok_declined"}),
+        "german": await hands.place({"sku": "MUG", "quantity": 2}, JERSEY, customer={**CUSTOMER, "locale": "de"}),
         "guessed": await hands.place({"sku": "CARD"}, preferences={"channel": "both"}),
     }
     await hands.rest()
@@ -187,5 +214,7 @@ async def _at_home(hands: Hands) -> dict[str, Placed]:
     return orders
 
 
+BUILDERS = {"all": build_all, "journey": build_journey}
+
 if __name__ == "__main__":
-    asyncio.run(live(Path(sys.argv[1]), build))
+    asyncio.run(live(Path(sys.argv[1]), BUILDERS[sys.argv[2]]))
