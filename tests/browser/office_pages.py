@@ -1,4 +1,4 @@
-"""More pages: returns and settings in the console, the sandbox's carrier, a German mail. `ALL` is the whole inventory."""
+"""More pages: returns and settings in the console, and the sandbox's carrier. `ALL` is the whole inventory."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import httpx2
 import pypdfium2  # type: ignore[import-untyped]  # ships no types
 import pytest
 import zxingcpp
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 from pytest_asyncio import fixture as async_fixture
 
 from tests.browser.looks import Look, looking
@@ -40,6 +40,14 @@ class People:
     def __init__(self, world: World, customer: Page, staff: Page, carrier: Page) -> None:
         self.world, self.customer, self.staff, self.carrier = world, customer, staff, carrier
         self._taken = 0
+        self.complaints: list[str] = []
+        for tab in (customer, staff, carrier):
+            tab.on("console", self._hear)
+            tab.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text}")
 
     async def picture(self, tab: Page, name: str) -> None:
         """Keep what somebody sees."""
@@ -133,6 +141,7 @@ async def test_a_jersey_travels_from_the_click_to_the_doorstep_and_back(people: 
     await _wait_for_the_new_date(people)
     await _send_back(people)
     await _see_the_refund(people)
+    assert people.complaints == []
 
 
 async def _buy(people: People) -> None:
