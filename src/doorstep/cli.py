@@ -18,7 +18,7 @@ click.rich_click.COMMAND_GROUPS = {
     "doorstep": [
         {"name": "Run it", "commands": ["up", "demo", "serve", "worker", "migrate"]},
         {"name": "Set it up", "commands": ["brand", "key", "user", "import"]},
-        {"name": "Look after it", "commands": ["doctor", "audit", "backup", "restore"]},
+        {"name": "Look after it", "commands": ["doctor", "audit", "search", "backup", "restore"]},
         {"name": "On the floor", "commands": ["work"]},
     ]
 }
@@ -36,6 +36,7 @@ COMMANDS = {
     "import": ("imports", "import_"),
     "audit": ("checks", "audit"),
     "doctor": ("checks", "doctor"),
+    "search": ("searching", "search"),
     "backup": ("backups", "backup"),
     "restore": ("backups", "restore"),
     "work": ("floor", "work"),

@@ -235,6 +235,8 @@ async def change(shop: Shop, arrived: str) -> None:
         for part in ("", "/timeline", "/payments", "/preferences", "/updates"):
             await shop.get(f"{order}{part}")
     await shop.get("/v1/orders", limit=1)
+    found = await shop.get("/v1/search", q="ada card", status="open,completed", limit=1)
+    await shop.get("/v1/search", q="ada", placed_from="2026-03-01T00:00:00Z", cursor=found["next_cursor"])
     await shop.get("/v1/fulfillment-orders", limit=1)
 
 
@@ -325,6 +327,8 @@ async def be_refused(shop: Shop) -> None:
     nobody = "ord_" + "0" * 32
     await shop.get(f"/v1/orders/{nobody}", expect=404)
     await shop.get("/v1/orders", expect=422, limit=0)
+    await shop.get("/v1/search", expect=422, placed_from="2026-03-01T00:00:00")
+    await shop.get("/v1/search", expect=422, cursor="W10")
     await shop.send("POST", "/v1/orders", {"number": 1}, expect=422)
     await shop.send("POST", f"/v1/orders/{nobody}/cancel", {"reason": "x"}, expect=404)
     assert (await shop.client.post(f"/v1/orders/{nobody}/cancel", json={"reason": "x"})).status_code == 400

@@ -5,6 +5,7 @@ Invariant: the index says of an order what the order says itself, once its event
 any time, and nothing else depends on it.
 """
 
+from doorstep.insights.audit import audit
 from doorstep.insights.figures import ExceptionCount, add_up, exceptions_by_kind, figures_since, open_work
 from doorstep.insights.index import digest, index_orders, rebuild
 from doorstep.insights.search import Axis, Counted, FoundOrder, FoundPage, Wanted, count_orders, find_orders
@@ -20,6 +21,7 @@ __all__ = [
     "Moment",
     "Wanted",
     "add_up",
+    "audit",
     "count_orders",
     "digest",
     "exceptions_by_kind",

@@ -16,10 +16,12 @@ SELECT location_id, name FROM locations
 -- name: order_facts
 -- All an order is found by and shown with in a list. A line's date is the newest of its promises; version 1 stands on the
 -- order itself, for the ledger may not be open yet. What waits for goods has no date of its own before version 2.
+-- Subqueries with LIMIT instead of EXISTS: PostgreSQL must not read a whole table to look up a few orders.
 SELECT o.order_id, o.number, c.channel, o.placed_at, o.service, o.lane, o.status, o.payment_status, o.fulfillment_status,
     o.currency, o.total_minor, p.name AS customer, p.email, a.name AS recipient,
     l.units, l.kinds, l.skus, l.titles, l.promised_by, CASE WHEN o.status IN ('open', 'on_hold') THEN l.due END AS due,
-    EXISTS (SELECT FROM line_services s WHERE s.order_id = o.order_id AND s.kind = 'gift_wrap') AS gift_wrap,
+    coalesce((SELECT true FROM line_services s WHERE s.order_id = o.order_id AND s.kind = 'gift_wrap' LIMIT 1), false)
+        AS gift_wrap,
     CASE WHEN o.status IN ('open', 'on_hold') THEN ARRAY(
         SELECT h.reason FROM holds h WHERE h.order_id = o.order_id AND h.released_at IS NULL
         UNION SELECT 'awaiting_payment' WHERE o.awaiting_payment ORDER BY 1) ELSE '{}' END AS holds,
@@ -30,8 +32,8 @@ SELECT o.order_id, o.number, c.channel, o.placed_at, o.service, o.lane, o.status
     ARRAY(SELECT s.tracking_number FROM shipments s WHERE s.order_id = o.order_id AND s.tracking_number IS NOT NULL
         UNION SELECT r.tracking_number FROM returns r WHERE r.order_id = o.order_id AND r.tracking_number IS NOT NULL
         ORDER BY 1) AS tracking,
-    EXISTS (SELECT FROM shipments s WHERE s.order_id = o.order_id AND s.expected_by > s.promised_by
-        AND s.delivered_at IS NULL AND s.lost_at IS NULL AND s.came_back_at IS NULL) AS announced_late
+    coalesce((SELECT true FROM shipments s WHERE s.order_id = o.order_id AND s.expected_by > s.promised_by
+        AND s.delivered_at IS NULL AND s.lost_at IS NULL AND s.came_back_at IS NULL LIMIT 1), false) AS announced_late
 FROM orders o
 JOIN channels c USING (channel_id) JOIN contacts p USING (contact_id) JOIN addresses a USING (address_id)
 CROSS JOIN LATERAL (
@@ -180,3 +182,27 @@ GROUP BY kind ORDER BY min(priority), count(*) DESC, kind
 -- name: open_work
 -- What lies on the floor, by what is to be done next; bounded by what is open.
 SELECT status, count(*) AS open FROM fulfillment_orders WHERE status_category IN ('activated', 'fulfilling') GROUP BY status
+
+-- name: undigested
+-- Orders with something in the journal that the index may not know of yet.
+SELECT DISTINCT e.order_id FROM generate_series(0, 1) AS l (lane) CROSS JOIN generate_series(0, 3) AS p (partition)
+LEFT JOIN cursors c ON c.reaction = 'insights.index_orders' AND c.lane = l.lane AND c.partition = p.partition
+CROSS JOIN LATERAL (SELECT order_id FROM events v WHERE v.lane = l.lane AND v.partition = p.partition
+    AND v.position > coalesce(c.position, 0)) e
+WHERE e.order_id IS NOT NULL
+UNION SELECT order_id FROM events WHERE position IS NULL AND order_id IS NOT NULL
+UNION SELECT order_id FROM parked WHERE reaction = 'insights.index_orders' AND order_id IS NOT NULL
+
+-- name: audit_axes
+SELECT o.order_id FROM orders o LEFT JOIN search_orders f USING (order_id)
+WHERE o.order_id <> ALL($1) AND (f.order_id IS NULL OR NOT f.terms @> ARRAY['=status=' || o.status,
+    '=payment=' || o.payment_status, '=fulfillment=' || o.fulfillment_status])
+
+-- name: audit_terms
+SELECT order_id, terms FROM search_orders WHERE order_id <> ALL($1) ORDER BY order_id DESC LIMIT $2
+
+-- name: audit_sets
+-- The same in both tables, counted: a list of places has two bytes each, a bitmap a bit.
+SELECT coalesce((SELECT sum(cardinality(terms)) FROM search_orders), 0)::bigint AS terms,
+    coalesce((SELECT sum(CASE get_byte(places, 0) WHEN 0 THEN (length(places) - 1) / 2
+        ELSE bit_count(substr(places, 2)) END) FROM search_terms), 0)::bigint AS places

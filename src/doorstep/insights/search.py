@@ -18,7 +18,7 @@ import msgspec
 
 from doorstep.db import Tx, statements
 from doorstep.insights.places import bitmap, each, union, unpack
-from doorstep.insights.terms import LAST, Facts, asked, moment, quarter
+from doorstep.insights.terms import LAST, Facts, asked, facet, moment, quarter
 from doorstep.kit.ids import show
 from doorstep.kit.limits import COUNT_TO, SEARCH_ROWS
 from doorstep.kit.paging import encode
@@ -135,23 +135,27 @@ class _Conditions(msgspec.Struct, frozen=True):
         for axis, name in _NAMES.items():
             values: tuple[str, ...] = getattr(wanted, axis)
             if values and axis != without:
-                facets.append([(f"{name}={value}",) * 2 for value in values])
+                facets.append([_only(name, value) for value in values])
         if wanted.lane is not None:
-            facets.append([(f"lane={wanted.lane}",) * 2])
+            facets.append([_only("lane", str(wanted.lane))])
         if wanted.gift_wrap:
-            facets.append([("wrap=yes",) * 2])
+            facets.append([_only("wrap", "yes")])
         if wanted.late:
-            facets.append([("due=", f"due={moment(now)}"), ("late=announced",) * 2])
+            facets.append([(facet("due", ""), facet("due", moment(now))), _only("late", "announced")])
         if wanted.placed_from or wanted.placed_until:
             low = quarter(wanted.placed_from) if wanted.placed_from else ""
             high = quarter(wanted.placed_until - timedelta(microseconds=1)) if wanted.placed_until else LAST
-            facets.append([(f"placed={low}", f"placed={high}")])
+            facets.append([(facet("placed", low), facet("placed", high))])
         words = sorted(asked(wanted.text), key=len, reverse=True)  # the longest is likely the rarest
         return cls(facets, words, wanted.excepted, impossible=bool(wanted.text.strip()) and not words)
 
     @property
     def none(self) -> bool:
         return not (self.facets or self.words or self.excepted or self.impossible)
+
+
+def _only(name: str, value: str) -> _Range:
+    return facet(name, value), facet(name, value)
 
 
 class _Reader:
@@ -294,8 +298,8 @@ def _alike(wanted: Wanted, axes: Sequence[Axis]) -> list[tuple[Axis | None, list
 async def _values(tx: Tx, axis: Axis, bits: Mapping[int, int]) -> Counter[str]:
     name = _NAMES[axis]
     found: Counter[str] = Counter()
-    for row in await tx.fetch(SQL.find_values, list(bits), f"{name}=", f"{name}={LAST}"):
-        found[row["term"].partition("=")[2]] += (unpack(row["places"]) & bits[row["segment"]]).bit_count()
+    for row in await tx.fetch(SQL.find_values, list(bits), facet(name, ""), facet(name, LAST)):
+        found[row["term"].removeprefix(facet(name, ""))] += (unpack(row["places"]) & bits[row["segment"]]).bit_count()
     return +found
 
 

@@ -1,4 +1,4 @@
-"""What an order is found by: words of letters and digits, and facets such as `status=open`, as no word can look.
+"""What an order is found by: words of letters and digits, and facets such as `=status=open`, as no word can look.
 
 Words are folded: no capitals, accents or punctuation, so that `muller` finds Müller (and so does `mueller`), and
 `AB-12` is found with the hyphen or without.
@@ -6,10 +6,10 @@ Words are folded: no capitals, accents or punctuation, so that `muller` finds M�
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from re import findall
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +21,8 @@ LAST: Final = "\U0010ffff"  # sorts behind every character
 _LETTERS: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h"}
 )
+_NEITHER: Final = re.compile("[^a-z0-9]+")
+_PARTS: Final = re.compile(r"[^\W_]+")
 _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
 
 
@@ -72,23 +74,27 @@ def terms_of(facts: Facts) -> frozenset[str]:
 
 def facets(facts: Facts) -> frozenset[str]:
     """The terms behind filters."""
-    return frozenset(
-        [
-            f"status={facts.status}",
-            f"payment={facts.payment_status}",
-            f"fulfillment={facts.fulfillment_status}",
-            f"service={facts.service}",
-            f"lane={facts.lane}",
-            f"channel={facts.channel}",
-            f"placed={quarter(facts.placed_at)}",
-            *(f"kind={kind}" for kind in facts.kinds),
-            *(f"hold={reason}" for reason in facts.holds),
-            *(f"location={code}" for code in facts.locations),
-            *(["wrap=yes"] if facts.gift_wrap else []),
-            *([f"due={moment(facts.due)}"] if facts.due else []),
-            *(["late=announced"] if facts.announced_late else []),
-        ]
-    )
+    found = [
+        ("status", facts.status),
+        ("payment", facts.payment_status),
+        ("fulfillment", facts.fulfillment_status),
+        ("service", facts.service),
+        ("lane", str(facts.lane)),
+        ("channel", facts.channel),
+        ("placed", quarter(facts.placed_at)),
+        *(("kind", kind) for kind in facts.kinds),
+        *(("hold", reason) for reason in facts.holds),
+        *(("location", code) for code in facts.locations),
+        *([("wrap", "yes")] if facts.gift_wrap else []),
+        *([("due", moment(facts.due))] if facts.due else []),
+        *([("late", "announced")] if facts.announced_late else []),
+    ]
+    return frozenset(facet(name, value) for name, value in found)
+
+
+def facet(name: str, value: str) -> str:
+    """`=name=value`: no word begins so. With an empty value, what all of the name begin with."""
+    return f"={name}={value}"
 
 
 def named(facts: Facts) -> frozenset[str]:
@@ -107,6 +113,8 @@ def asked(text: str) -> list[str]:
 
 def fold(text: str) -> str:
     """One word: small letters and digits only, without accents, cut to what an index keeps."""
+    if text.isascii():
+        return _NEITHER.sub("", text.lower())[:SEARCH_WORD]
     plain = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
     return "".join(character for character in plain if character.isalnum())[:SEARCH_WORD]
 
@@ -124,16 +132,14 @@ def quarter(at: datetime) -> str:
 
 def _parts(text: str) -> set[str]:
     """The whole, and what stands between punctuation."""
-    return {fold(text), *(fold(part) for part in findall(r"[^\W_]+", text))}
+    return {fold(text), *(fold(part) for part in _PARTS.findall(text))}
 
 
-def _person(name: str) -> set[str]:
+@lru_cache(maxsize=20_000)
+def _person(name: str) -> frozenset[str]:
     """The words of a name: `Anna-Lena Müller` by anna, lena, annalena, muller and mueller."""
     small = unicodedata.normalize("NFC", name).casefold()
-    found: set[str] = set()
-    for word in (*small.split(), *small.translate(_UMLAUTS).split()):
-        found |= _parts(word)
-    return found
+    return frozenset(part for word in {*small.split(), *small.translate(_UMLAUTS).split()} for part in _parts(word))
 
 
 @lru_cache(maxsize=20_000)
