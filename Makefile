@@ -10,7 +10,7 @@ COMPILE     := uv pip compile --universal --python-version 3.11 --generate-hashe
 
 MAKEFLAGS     += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-json up test test-system test-browser pictures journey check format lock sabotage bench clean
+.PHONY: help setup run demo-json up test test-system test-browser pictures journey check format lock sabotage million bench clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -61,6 +61,9 @@ lock: ## resolve the dependencies anew (needs uv)
 
 accept-%: setup ## measure every line of "Done when" of a step: make accept-1
 	@$(VENV)/python -m tests.accept $*
+
+million: setup ## search among a million orders: how long each kind of question takes (some 15 minutes, 8 GB)
+	@$(VENV)/python -m tests.acceptance.million
 
 sabotage: setup ## take the safeguards away one by one; a named test must fail each time
 	@$(VENV)/python -m tests.sabotage

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from doorstep.db import Tx
@@ -72,16 +73,15 @@ class Reference:
             values: tuple[str, ...] = getattr(wanted, axis)
             if values and axis != leave_out and not set(values) & values_of(order, field):
                 return False
-        words = [_plain(word) for word in wanted.text.split()]
         late = order["announced"] or (order["due"] is not None and order["due"] <= self.now)
         return (
-            all(any(has.startswith(word) for has in order["words"]) for word in words)
-            and (wanted.lane is None or order["lane"] == wanted.lane)
+            (wanted.lane is None or order["lane"] == wanted.lane)
             and (not wanted.gift_wrap or order["gift_wrap"])
             and (not wanted.late or late)
             and (not wanted.excepted or order["excepted"])
             and (wanted.placed_from is None or order["placed_at"] >= wanted.placed_from)
             and (wanted.placed_until is None or order["placed_at"] < wanted.placed_until)
+            and all(any(has.startswith(word) for has in order["words"]) for word in _asked(wanted.text))
         )
 
 
@@ -102,6 +102,12 @@ def _words(row: dict[str, Any]) -> Iterator[str]:
     yield from (_plain(word) for title in row["titles"] for word in title.split())
 
 
+@lru_cache
+def _asked(text: str) -> list[str]:
+    return [_plain(word) for word in text.split()]
+
+
+@lru_cache(maxsize=200_000)
 def _plain(word: str) -> str:
     small = unicodedata.normalize("NFKD", word.lower().replace("ß", "ss").replace("ø", "o").replace("ł", "l"))
     return "".join(letter for letter in small if letter.isalnum())

@@ -20,7 +20,7 @@ from doorstep.kit.paging import decode
 from tests.insights.reference import Asking, Reference, values_of
 from tests.support.lots import UNTIL, fill
 
-ORDERS, SEARCHES = 20_000, 150
+ORDERS, SEARCHES = 20_000, 100
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ async def test_a_search_finds_what_a_look_at_every_order_finds_in_the_same_order
         expected = [order["number"] for order in reference.find(wanted)]
         assert await pages(lots, wanted, 40, 3) == expected[:120], wanted
         found["many" if len(expected) > 120 else "some" if expected else "none"] += 1
-    assert min(found["many"], found["some"], found["none"]) > SEARCHES // 20, found
+    assert min(found["many"], found["some"], found["none"]) > 0, found
 
 
 async def test_the_numbers_beside_filters_are_those_of_a_look_at_every_order(lots: Brand) -> None:
@@ -90,7 +90,7 @@ async def test_the_numbers_beside_filters_are_those_of_a_look_at_every_order(lot
         reference = await Reference.read(tx, UNTIL)
     asking, exact = Asking(reference, seed=8), 0
     fields: dict[Axis, str] = {"status": "status", "kind": "kinds", "hold": "holds", "location": "locations"}
-    for _ in range(40):
+    for _ in range(15):
         wanted = asking.wanted()
         async with lots.snapshot() as tx:
             counted = await count_orders(tx, wanted, list(fields), now=UNTIL)
@@ -102,7 +102,7 @@ async def test_the_numbers_beside_filters_are_those_of_a_look_at_every_order(lot
             else:
                 assert (counted[axis].values, counted[axis].total) == (expected, len(among)), (wanted, axis)
                 exact += 1
-    assert exact > 80
+    assert exact > 30
 
 
 async def test_no_search_reads_a_table_from_end_to_end(lots: Brand) -> None:

@@ -13,7 +13,18 @@ from doorstep.kit.ids import show
 SQL = statements(__package__)
 
 # Each has an `audit(tx)` at its door, or is left out.
-NOUNS = ("inventory", "delivery", "payments", "carts", "orders", "fulfillment", "shipping", "updates", "returns", "insights")
+NOUNS = (
+    "inventory",
+    "delivery",
+    "payments",
+    "carts",
+    "orders",
+    "fulfillment",
+    "shipping",
+    "updates",
+    "returns",
+    "insights",
+)
 _ORDER: tuple[Area, ...] = ("units", "money", "messages", "work")
 
 _BETWEEN: tuple[tuple[Area, str, str], ...] = (

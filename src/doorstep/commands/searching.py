@@ -11,7 +11,7 @@ search = group(
     "search",
     """The index that orders are found by.
 
-    [dim]Example:[/]  doorstep search rebuild
+    [dim]Examples:[/]  doorstep search rebuild  ·  doorstep search rebuild --brand main
     """,
 )
 

@@ -18,22 +18,27 @@ def pack(bits: int) -> bytes:
     return _BITS + bits.to_bytes(size, "little")
 
 
+def union(packed: Iterable[bytes]) -> int:
+    """All places of any of the sets. Often hundreds of sets of one place each, so lists are gathered first."""
+    bits, lists = 0, []
+    for one in packed:
+        if one[:1] == _BITS:
+            bits |= int.from_bytes(one[1:], "little")
+        else:
+            lists.append(one[1:])
+    if lists:
+        joined = b"".join(lists)
+        places = _unstruct(f">{len(joined) // 2}H", joined)
+        found = bytearray((max(places) >> 3) + 1)
+        for place in places:
+            found[place >> 3] |= 1 << (place & 7)
+        bits |= int.from_bytes(found, "little")
+    return bits
+
+
 def unpack(packed: bytes) -> int:
     """What `pack` made."""
-    if packed[:1] == _BITS:
-        return int.from_bytes(packed[1:], "little")
-    bits = 0
-    for place in _unstruct(f">{len(packed) // 2}H", packed[1:]):
-        bits |= 1 << place
-    return bits
-
-
-def union(packed: Iterable[bytes]) -> int:
-    """All places of any of the sets."""
-    bits = 0
-    for one in packed:
-        bits |= unpack(one)
-    return bits
+    return union([packed])
 
 
 def each(bits: int) -> Iterator[int]:

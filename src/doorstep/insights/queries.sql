@@ -92,8 +92,8 @@ FROM unnest($1::uuid[], $2::integer[], $3::integer[], $4::text[]) AS n (order_id
 ON CONFLICT (order_id) DO UPDATE SET terms = excluded.terms
 
 -- name: read_terms
-SELECT t.segment, t.term, t.places FROM unnest($1::integer[], $2::text[]) AS k (segment, term)
-JOIN search_terms t ON t.segment = k.segment AND t.term = k.term
+SELECT t.* FROM unnest($1::integer[], $2::text[]) AS k (segment, term)
+CROSS JOIN LATERAL (SELECT * FROM search_terms t WHERE t.segment = k.segment AND t.term = k.term OFFSET 0) t
 
 -- name: put_terms
 INSERT INTO search_terms (segment, term, places) SELECT * FROM unnest($1::integer[], $2::text[], $3::bytea[])
@@ -120,21 +120,19 @@ SELECT coalesce(sum(orders), 0)::bigint FROM search_segments WHERE first_id < $1
 SELECT order_id FROM orders WHERE order_id >= $1 AND order_id < $2 ORDER BY order_id LIMIT $3
 
 -- name: find_places
--- For each segment and condition, the sets of all terms in its ranges.
-SELECT s.segment, k.condition, array_agg(t.places) AS places
+-- For each segment and range of a condition, the sets of all terms in it.
+SELECT s.segment, k.condition, ARRAY(
+    SELECT t.places FROM search_terms t WHERE t.segment = s.segment AND t.term >= k.low AND t.term <= k.high) AS places
 FROM unnest($1::integer[]) AS s (segment)
 CROSS JOIN unnest($2::integer[], $3::text[], $4::text[]) AS k (condition, low, high)
-CROSS JOIN LATERAL (
-    SELECT t.places FROM search_terms t WHERE t.segment = s.segment AND t.term >= k.low AND t.term <= k.high
-) t
-GROUP BY s.segment, k.condition
 
 -- name: find_values
--- The sets of each term in a range, by segment.
+-- The sets of each term in a range, by segment. OFFSET 0 here and below: PostgreSQL, who cannot know how little stands in
+-- a range, must look into the index once for each instead of reading the whole table once.
 SELECT t.segment, t.term, t.places
 FROM unnest($1::integer[]) AS s (segment)
 CROSS JOIN LATERAL (
-    SELECT * FROM search_terms t WHERE t.segment = s.segment AND t.term >= $2 AND t.term <= $3
+    SELECT * FROM search_terms t WHERE t.segment = s.segment AND t.term >= $2 AND t.term <= $3 OFFSET 0
 ) t
 
 -- name: find_excepted
@@ -144,7 +142,9 @@ WHERE e.resolved_at IS NULL AND e.order_id >= $1 AND e.order_id < $2 GROUP BY f.
 
 -- name: orders_at
 SELECT f.order_id FROM unnest($1::integer[], $2::integer[]) AS k (segment, place)
-JOIN search_orders f ON f.segment = k.segment AND f.place = k.place
+CROSS JOIN LATERAL (
+    SELECT f.order_id FROM search_orders f WHERE f.segment = k.segment AND f.place = k.place OFFSET 0
+) f
 WHERE f.order_id < $3 ORDER BY f.order_id DESC LIMIT $4
 
 -- name: orders_among

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_
 from typing import Final, Literal
 from uuid import UUID
 
@@ -193,12 +195,12 @@ class _Reader:
             return bits
         flat = [(index, *one) for index, ranges in enumerate(conditions) for one in ranges]
         columns = [list(column) for column in zip(*flat, strict=True)]
-        met, left = dict.fromkeys(bits, 0), dict(bits)
+        met = {segment: [0] * len(conditions) for segment in bits}
         for row in await self._tx.fetch(SQL.find_places, list(bits), *columns):
             self._rows += len(row["places"])
-            left[row["segment"]] &= union(row["places"])
-            met[row["segment"]] += 1
-        return {segment: kept for segment, kept in left.items() if kept and met[segment] == len(conditions)}
+            met[row["segment"]][row["condition"]] |= union(row["places"])
+        every = {segment: reduce(and_, met[segment], had) for segment, had in bits.items()}
+        return {segment: kept for segment, kept in every.items() if kept}
 
 
 async def find_orders(tx: Tx, wanted: Wanted, *, now: datetime, limit: int, before: UUID | None = None) -> FoundPage:
