@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 import statistics
 import sys
@@ -114,6 +115,12 @@ async def _measure(orders: int) -> list[Measure]:
             note("orders made, seconds", round(seconds)),
             note("index made, orders a second", round(orders / indexed)),
             *await ask(brand, orders),
+            Measure(
+                what="p95 to the rendered page: python -m tests.acceptance.million --pages URL COOKIE",
+                value="needs a running console",
+                threshold=f"<= {ON_PAGE_MS} ms",
+                ok=None,
+            ),
         ]
 
 
@@ -153,7 +160,11 @@ async def ask(brand: Brand, orders: int) -> list[Measure]:
         async with brand.snapshot() as tx:
             counted = count_orders(tx, one, ["status"], now=UNTIL)
             took["numbers beside the statuses"].append(1000 * await _timed(counted))
-    return [*report(took, IN_DATABASE_MS, "in the database"), note("searches that stopped before a full page", stopped)]
+    return [
+        *report(took, IN_DATABASE_MS, "in the database"),
+        note("searches that stopped before a full page", stopped),
+        note("processes that waited for a processor, in the last minute", f"{os.getloadavg()[0]:.1f}"),
+    ]
 
 
 async def _page(brand: Brand, took: list[float], wanted: Wanted, before: UUID | None = None) -> FoundPage:

@@ -19,7 +19,7 @@ CREATE TABLE search_segments (
 INSERT INTO search_segments (segment, first_id, orders) VALUES (1, '00000000-0000-0000-0000-000000000000', 0);
 
 -- Where an order stands, and all the terms it is found by: words of its number, people, goods and parcels, and facets
--- such as `=status=open`. Words of people are personal data: they follow `contacts` and `addresses`.
+-- such as `=status=open`. Words of people are personal data: once `contacts` and `addresses` are blank, digest() drops them.
 CREATE TABLE search_orders (
     order_id uuid PRIMARY KEY,
     segment integer NOT NULL REFERENCES search_segments,

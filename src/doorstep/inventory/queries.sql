@@ -229,7 +229,8 @@ ORDER BY p.sku, l.code LIMIT $5
 SELECT m.movement_id, p.sku, l.code AS location, m.kind, m.on_hand_delta, m.reserved_delta, m.damaged_delta,
     m.quality_control_delta, m.reason, m.reference, m.actor, m.occurred_at
 FROM stock_movements m JOIN products p USING (sku_id) JOIN locations l USING (location_id)
-WHERE p.sku = $1 AND ($2::text IS NULL OR l.code = $2) AND m.movement_id > $3 ORDER BY m.movement_id LIMIT $4
+WHERE m.sku_id = (SELECT sku_id FROM products WHERE sku = $1) AND ($2::text IS NULL OR l.code = $2) AND m.movement_id > $3
+ORDER BY m.movement_id LIMIT $4
 
 -- name: audit_on_hand
 SELECT s.sku_id, s.location_id, s.on_hand, s.damaged, s.quality_control, coalesce(m.on_hand, 0) AS ledger

@@ -82,6 +82,8 @@ CREATE TABLE stock_movements (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX stock_movements_key ON stock_movements (sku_id, location_id, movement_id);
+-- A product's movements at all locations, in order.
+CREATE INDEX stock_movements_sku ON stock_movements (sku_id, movement_id);
 -- This prevents a delivery note, a count or a feed line sent twice from counting twice.
 CREATE UNIQUE INDEX stock_movements_once ON stock_movements (kind, reference, sku_id, location_id)
     WHERE kind IN ('received', 'counted', 'adjusted', 'returned');

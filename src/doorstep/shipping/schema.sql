@@ -36,6 +36,8 @@ CREATE TABLE shipments (
 CREATE INDEX shipments_order ON shipments (order_id);
 -- The van's list.
 CREATE INDEX shipments_waiting ON shipments (shipment_id) WHERE handed_over_at IS NULL;
+-- Lists by status; nearly all have arrived, so that those need none.
+CREATE INDEX shipments_status ON shipments (status, shipment_id) WHERE status <> 'delivered';
 -- Parcels on the road.
 CREATE INDEX shipments_on_the_road ON shipments (promised_by) WHERE handed_over_at IS NOT NULL AND delivered_at IS NULL;
 -- The newest parcels at the door: were they there in time?

@@ -267,6 +267,8 @@ CREATE TABLE stock_movements (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX stock_movements_key ON stock_movements (sku_id, location_id, movement_id);
+-- A product's movements at all locations, in order.
+CREATE INDEX stock_movements_sku ON stock_movements (sku_id, movement_id);
 -- This prevents a delivery note, a count or a feed line sent twice from counting twice.
 CREATE UNIQUE INDEX stock_movements_once ON stock_movements (kind, reference, sku_id, location_id)
     WHERE kind IN ('received', 'counted', 'adjusted', 'returned');
@@ -694,6 +696,8 @@ CREATE TABLE shipments (
 CREATE INDEX shipments_order ON shipments (order_id);
 -- The van's list.
 CREATE INDEX shipments_waiting ON shipments (shipment_id) WHERE handed_over_at IS NULL;
+-- Lists by status; nearly all have arrived, so that those need none.
+CREATE INDEX shipments_status ON shipments (status, shipment_id) WHERE status <> 'delivered';
 -- Parcels on the road.
 CREATE INDEX shipments_on_the_road ON shipments (promised_by) WHERE handed_over_at IS NOT NULL AND delivered_at IS NULL;
 -- The newest parcels at the door: were they there in time?
@@ -926,7 +930,7 @@ CREATE TABLE search_segments (
 INSERT INTO search_segments (segment, first_id, orders) VALUES (1, '00000000-0000-0000-0000-000000000000', 0);
 
 -- Where an order stands, and all the terms it is found by: words of its number, people, goods and parcels, and facets
--- such as `=status=open`. Words of people are personal data: they follow `contacts` and `addresses`.
+-- such as `=status=open`. Words of people are personal data: once `contacts` and `addresses` are blank, digest() drops them.
 CREATE TABLE search_orders (
     order_id uuid PRIMARY KEY,
     segment integer NOT NULL REFERENCES search_segments,
