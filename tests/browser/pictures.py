@@ -32,6 +32,10 @@ CHOSEN = {
     "order-page-dark": ("return-code-known", "desktop-dark", 900),
     "return-page-phone": ("return", "phone-light", 900),
     "mailbox": ("mailbox", "desktop-light", 760),
+    "shop-list": ("shop", "desktop-light", 900),
+    "shop-jersey": ("shop-jersey", "desktop-light", 780),
+    "shop-checkout": ("shop-checkout-typed", "desktop-light", 1180),
+    "shop-cart-phone": ("shop-cart", "phone-dark", 900),
     "mailbox-message": ("mail-german", "desktop-light", 940),
 }
 
