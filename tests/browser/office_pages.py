@@ -77,6 +77,7 @@ OFFICE = (
     Page(name="console-user-disable", route=f"{_USER}/{{deed:str}}", reach=row(_USERS, "/disable", nth=1)),
     Page(name="console-api-keys", route=_KEYS, reach=console(_KEYS)),
     Page(name="console-api-key-revoke", route=f"{_KEYS}/{{key_id:str}}/revoke", reach=revoke),
+    Page(name="console-components", route="/console/components", reach=console("/console/components")),
     Page(name="console-audit-log", route="/console/audit-log", reach=console("/console/audit-log")),
 )
 SANDBOX = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doorstep.web.console import entrance, exceptions, goods_back, home
+from doorstep.web.console import components, entrance, exceptions, goods_back, home
 from doorstep.web.console.floor import handlers as floor
 from doorstep.web.console.orders import handlers as orders
 from doorstep.web.console.settings import handlers as settings
@@ -14,5 +14,6 @@ HANDLERS = (
     *goods_back.HANDLERS,
     *floor.HANDLERS,
     *settings.HANDLERS,
+    *components.HANDLERS,
     *orders.HANDLERS,
 )
