@@ -31,6 +31,7 @@ JOURNEY: Final = (
     when(payments.Failed, orders.refresh_payment),
     # change
     when(orders.Canceled, fulfillment.withdraw, payments.reduce, payments.refund, updates.tell),  # → payments.Voided
+    when(orders.GoodwillGiven, payments.refund, updates.tell),  # → payments.Refunded
     # route again: a location rejects its work, or a picker finds less than the book says (the book is corrected, the
     # rest of the work goes on). What another location has is re-routed; the rest waits, with an exception for a person
     when(fulfillment.Rejected, orders.reroute),  # → orders.Rerouted, orders.Backordered, or both
@@ -59,6 +60,7 @@ JOURNEY: Final = (
     when(shipping.ReturnTracked, returns.follow),  # → returns.InTransit or Lost
     when(returns.Received, payments.refund, updates.tell),  # → payments.Refunded
     when(returns.Lost, payments.refund),  # → payments.Refunded
+    when(returns.Waived, payments.refund),  # → payments.Refunded, which tells the customer
     when(returns.Declined, updates.tell),
     when(returns.Expired, updates.tell),
 )
@@ -69,7 +71,7 @@ FOUND_ANEW: Final = (
     payments.Authorized, payments.Captured, payments.Refunded, payments.Voided, payments.Failed,
     fulfillment.Rejected, fulfillment.ShortPicked, fulfillment.Activated,
     shipping.LabelBought, shipping.HandedOver, shipping.Late, shipping.Lost, shipping.CameBack, shipping.Delivered,
-    returns.LabelBought, returns.Received, returns.Lost,
+    returns.LabelBought, returns.Received, returns.Lost, returns.Waived,
 )  # fmt: skip
 # and these are added up for the figures of the hour
 ADDED_UP: Final = (orders.Placed, shipping.HandedOver, shipping.Delivered)

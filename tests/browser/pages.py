@@ -255,6 +255,7 @@ async def a_message_again(tab: Tab, world: World) -> None:
 _ORDER = "/o/{token:str}"
 _DESK = "/console/orders/{order_id:str}"
 _DEEDS = ("hold", "cancel", "address")
+_MONEY = ("goodwill", "refund", "return")
 _STATES = (
     "preparing", "waiting", "declined", "asked", "canceled", "partly-sent", "sent", "today", "tried", "late", "pickup",
     "delivered", "gone", "personal", "german", "return-label", "return-done", "return-many",
@@ -338,6 +339,16 @@ CONSOLE = (
         Page(name=f"console-{name}", route=f"{_DESK}/{name}", reach=console_order("status=open", f"/{name}"))
         for name in _DEEDS
     ),
+    *(
+        Page(name=f"console-{name}", route=f"{_DESK}/{name}", reach=console_order("fulfillment=delivered", f"/{name}"))
+        for name in _MONEY
+    ),
+    Page(
+        name="console-withdraw",
+        route=f"{_DESK}/withdraw",
+        reach=console_order("", "/withdraw?return=nothing"),
+        status=404,
+    ),
     Page(name="console-cancel-blocked", route=f"{_DESK}/cancel", reach=console_order("status=completed", "/cancel")),
     Page(name="console-cancel-preview", route=f"{_DESK}/cancel", reach=cancel_preview_of_the_desk),
     Page(name="console-release", route=f"{_DESK}/release", reach=from_the_desk("status=on_hold", "Release")),
@@ -359,5 +370,7 @@ NO_PAGES = {
     "/o/{token:str}/preferences": "acts and leads back",
     "/o/{token:str}/returns/{return_id:str}/label.pdf": "a label to print",
     "/o/{token:str}/returns/{return_id:str}/qr.svg": "a picture",
+    "/console/orders/{order_id:str}/returns/{return_id:str}/label.pdf": "a label to print",
+    "/console/orders/{order_id:str}/returns/{return_id:str}/qr.svg": "a picture",
 }
 """Routes outside the API that answer no page of their own, and what they answer."""

@@ -56,6 +56,7 @@ VARIANTS: Mapping[str, list[dict[str, Any]]] = {
     "return_declined": [{"return_id": "-"}],
     "return_expired": [{"return_id": "-"}],
     "refunded": [{"amount_minor": 123_456}],
+    "goodwill": [{"amount_minor": 500}],
 }
 CASES = [(kind, data, locale) for kind, many in VARIANTS.items() for data in many for locale in ("en", "de", "de_AT")]
 

@@ -43,7 +43,8 @@ WHERE o.status = 'open' GROUP BY o.order_id
 HAVING sum(l.ordered - l.canceled - l.delivered - l.returned) = 0
 
 -- name: money_kept
--- Captured less refunded is the price of the goods the customer keeps, with the shipping fee as long as any is kept.
+-- Captured less refunded is the price of the goods the customer keeps, with the shipping fee as long as any is kept, less
+-- the goodwill that no later refund was lowered by.
 -- To the cent: captures and refunds move along the same cumulative shares (LineRow.value). Left
 -- out: orders whose money is on its way or in a person's hands.
 WITH kept AS (
@@ -55,7 +56,11 @@ WITH kept AS (
     GROUP BY l.order_id
 )
 SELECT p.order_id FROM payments p JOIN kept k USING (order_id) JOIN orders o USING (order_id)
-WHERE p.captured_minor - p.refunded_minor <> k.goods_minor + CASE WHEN k.units > 0 THEN o.shipping_minor ELSE 0 END
+CROSS JOIN LATERAL (
+    SELECT coalesce((SELECT sum(t.amount_minor) FROM payment_transactions t WHERE t.order_id = p.order_id
+            AND t.kind = 'refund' AND t.status = 'approved' AND starts_with(t.cause, 'goodwill:')), 0)::bigint
+        - coalesce((SELECT sum(s.amount_minor) FROM payment_offsets s WHERE s.order_id = p.order_id), 0)::bigint AS minor) g
+WHERE p.captured_minor - p.refunded_minor + g.minor <> k.goods_minor + CASE WHEN k.units > 0 THEN o.shipping_minor ELSE 0 END
     AND NOT EXISTS (SELECT 1 FROM payment_transactions t WHERE t.order_id = p.order_id AND t.status = 'wanted')
     AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.order_id = p.order_id AND e.resolved_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM events e WHERE e.order_id = p.order_id AND e.position IS NULL)

@@ -164,6 +164,10 @@ _SENTENCES: Mapping[str, _Teller] = {
         f"{f.goods(d['lines'])} came back to {f.place(d)}; {f.money(d, 'refund_minor')} to refund."
     ),
     "returns.declined": lambda d, f: f"The return was declined: {d['reason']}.",
+    "returns.waived": lambda d, f: (
+        f"{f.money(d, 'refund_minor')} to refund for {f.goods(d['lines'])}; the customer keeps them."
+    ),
+    "orders.goodwill_given": lambda d, f: f"{f.money(d)} given back as goodwill ({d['reason'].replace('_', ' ')}).",
     "updates.asked_again": lambda d, f: (
         f"The message “{d['kind'].replace('_', ' ')}” was asked for again, by {d['channel']}."
     ),

@@ -52,3 +52,4 @@ SEARCH_SEGMENT = (
 SEARCH_ROWS = 150_000  # rows of the index one search reads at most, about 100 ms; then it says how far it came
 SEARCH_WORDS, SEARCH_WORD = 8, 40  # words of a search; characters of one
 COUNT_TO = 1_000  # what takes reading word by word is counted so far: "1,000+"
+GOODWILL_AGENT_PERCENT = 20  # of what an order's customer paid, in all: more takes an admin

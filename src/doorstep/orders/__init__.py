@@ -9,6 +9,7 @@ transaction of each change. Locks: orders first, by id; then what belongs to the
 from doorstep.orders.answer_delay import Question, answer_delay, question
 from doorstep.orders.audit import audit
 from doorstep.orders.cancel import cancel
+from doorstep.orders.goodwill import give_goodwill, goodwill_room
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
 from doorstep.orders.model import (
@@ -20,6 +21,8 @@ from doorstep.orders.model import (
     Bucket,
     Canceled,
     Contact,
+    GoodwillGiven,
+    GoodwillReason,
     HoldPlaced,
     HoldReleased,
     LineQuantity,
@@ -46,6 +49,8 @@ __all__ = [
     "Bucket",
     "Canceled",
     "Contact",
+    "GoodwillGiven",
+    "GoodwillReason",
     "HoldPlaced",
     "HoldReleased",
     "Intake",
@@ -68,6 +73,8 @@ __all__ = [
     "await_payment_retry",
     "cancel",
     "contacts",
+    "give_goodwill",
+    "goodwill_room",
     "lines",
     "lock",
     "lock_one",

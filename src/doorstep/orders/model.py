@@ -194,12 +194,18 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
     target: Bucket
 
 
+GoodwillReason = Literal["late", "damaged", "not_as_expected", "our_mistake", "other"]
+
+
 class MoneyTold(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order's events say so far: what will not be charged, what was to be taken, and given back."""
+    """What an order's events say so far: what will not be charged, what was to be taken, and given back, for goods and
+    as goodwill.
+    """
 
     canceled: int
     shipped: int
     refunded: int
+    goodwill: int = 0
 
 
 class LineQuantity(msgspec.Struct, frozen=True, kw_only=True):
@@ -298,6 +304,16 @@ class Backordered(Event, frozen=True, kw_only=True):
     cause: str
     lines: Sequence[WaitingLine]
     expected_at: datetime | None
+
+
+class GoodwillGiven(Event, frozen=True, kw_only=True):
+    """Some of what was taken goes back, for `cause`, and the customer keeps the goods."""
+
+    KIND: ClassVar[str] = "orders.goodwill_given"
+    goodwill_id: UUID
+    amount_minor: int
+    reason: GoodwillReason
+    cause: str
 
 
 class AddressChanged(Event, frozen=True, kw_only=True):

@@ -291,5 +291,6 @@ SELECT order_id, coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE k
     coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'shipping.handed_over'), 0)::bigint AS shipped,
     (coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind IN ('shipping.lost', 'shipping.came_back')), 0)
         + coalesce(sum((data ->> 'refund_minor')::bigint)
-            FILTER (WHERE kind IN ('returns.received', 'returns.lost', 'orders.canceled')), 0))::bigint AS refunded
+            FILTER (WHERE kind IN ('returns.received', 'returns.lost', 'returns.waived', 'orders.canceled')), 0))::bigint AS refunded,
+    coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'orders.goodwill_given'), 0)::bigint AS goodwill
 FROM events WHERE order_id = ANY($1) GROUP BY order_id

@@ -88,7 +88,9 @@ async def money_told(tx: Tx, order_ids: Iterable[UUID]) -> dict[UUID, MoneyTold]
     """What the stories of orders say of their money so far. Call it with the orders locked."""
     rows = await tx.fetch(SQL.money_told, list(set(order_ids)))
     return {
-        row["order_id"]: MoneyTold(canceled=row["canceled"], shipped=row["shipped"], refunded=row["refunded"])
+        row["order_id"]: MoneyTold(
+            canceled=row["canceled"], shipped=row["shipped"], refunded=row["refunded"], goodwill=row["goodwill"]
+        )
         for row in rows
     }
 

@@ -2,6 +2,7 @@
 
 Invariants: nothing is taken beyond the authorization, nor beyond what is due (the agreed total less what was canceled);
 nothing is given back that was not taken; a shipment is charged once and a return refunded once, whatever is repeated;
+what goodwill gave back is not given back again;
 once nothing is left to capture, the rest of the authorization is let go.
 States of an intent: wanted -> approved | declined | failed | withdrawn; a person may make a failed one wanted again.
 """
@@ -23,7 +24,7 @@ from doorstep.payments.model import (
     Voided,
 )
 from doorstep.payments.perform import JOB, perform
-from doorstep.payments.reads import balance, history
+from doorstep.payments.reads import balance, history, refundable
 from doorstep.payments.reduce import reduce
 from doorstep.payments.refund import refund
 from doorstep.payments.retry import retry
@@ -49,5 +50,6 @@ __all__ = [
     "perform",
     "reduce",
     "refund",
+    "refundable",
     "retry",
 ]

@@ -34,6 +34,18 @@ LEFT JOIN payment_transactions r ON r.order_id = c.order_id AND r.against = c.tr
 WHERE c.order_id = ANY($1) AND c.kind = 'capture' AND c.status IN ('wanted', 'approved')
 GROUP BY c.transaction_id ORDER BY c.transaction_id
 
+-- name: set_off
+-- What goodwill has given back, and no refund was lowered by yet, lowers this one. Again it answers the same.
+INSERT INTO payment_offsets (cause, order_id, amount_minor)
+SELECT $2, $1, least($3::bigint, g.free) FROM (
+    SELECT coalesce((SELECT sum(amount_minor) FROM payment_transactions
+            WHERE order_id = $1 AND kind = 'refund' AND starts_with(cause, 'goodwill:')
+                AND status IN ('wanted', 'approved', 'failed')), 0)::bigint
+        - coalesce((SELECT sum(amount_minor) FROM payment_offsets WHERE order_id = $1 AND cause <> $2), 0)::bigint AS free) g
+WHERE g.free > 0
+ON CONFLICT (cause) DO UPDATE SET cause = excluded.cause
+RETURNING amount_minor
+
 -- name: want
 INSERT INTO payment_transactions (transaction_id, order_id, kind, cause, against, amount_minor, currency, wanted_at)
 SELECT *, $8 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from doorstep import jobs
@@ -14,18 +14,22 @@ from doorstep.payments import store
 from doorstep.payments.model import Capture, spread
 from doorstep.payments.store import Want
 
+GOODWILL: Final = "goodwill:"  # how the causes of goodwill begin
+
 
 async def refund(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
-    """Reaction to goods that came back (`refund_minor`, `cause`) or were lost (`amount_minor`, `cause`).
+    """Reaction to goods that came back (`refund_minor`, `cause`), were lost, or to goodwill (`amount_minor`, `cause`).
 
     A refund larger than any one capture is split; its further parts have causes `…#2`, `…#3`. It may be written while
-    its capture is still on its way: the job waits for that. What was never captured becomes an exception.
+    its capture is still on its way: the job waits for that. What goodwill gave back before is not given back again;
+    what was never captured becomes an exception.
     """
     order_ids = {event.order for event in events}
     books = await store.lock_books(tx, order_ids)
     sources = await store.captures(tx, order_ids)
     done = await store.asked_before(tx, "refund", [event.data.cause for event in events])
     wants: list[Want] = []
+    lacking: list[tuple[Recorded[Any], int]] = []
     for event in events:
         amount, cause = amount_of(event.data), event.data.cause
         if cause in done or amount <= 0:
@@ -36,8 +40,13 @@ async def refund(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> N
         wants += [_part(event, currency, number, *part) for number, part in enumerate(parts, start=1)]
         missing = amount - sum(given for _, given in parts)
         if missing:
-            await _short(tx, event.event_id, event.order, cause, missing, now)
+            lacking.append((event, missing))
     await store.want(tx, wants, now=now)
+    for event, missing in lacking:  # once the goodwill of this batch is written
+        if not event.data.cause.startswith(GOODWILL):
+            missing -= await store.set_off(tx, event.order, event.data.cause, missing)
+        if missing:
+            await _short(tx, event.event_id, event.order, event.data.cause, missing, now)
 
 
 def amount_of(data: Any) -> int:

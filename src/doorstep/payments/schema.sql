@@ -24,6 +24,15 @@ CREATE TABLE payment_reductions (
 );
 CREATE INDEX payment_reductions_order ON payment_reductions (order_id);
 
+-- What a refund did not give back, because goodwill had given it before: nothing is given back twice.
+CREATE TABLE payment_offsets (
+    -- This prevents one refund from being set off twice.
+    cause text PRIMARY KEY,
+    order_id uuid NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0)
+);
+CREATE INDEX payment_offsets_order ON payment_offsets (order_id);
+
 -- Each row is an intent to call the gateway; its id is the idempotency key there.
 CREATE TABLE payment_transactions (
     transaction_id uuid PRIMARY KEY,

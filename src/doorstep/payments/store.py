@@ -72,6 +72,12 @@ async def captures(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, list[Captu
     return found
 
 
+async def set_off(tx: Tx, order_id: UUID, cause: str, missing_minor: int) -> int:
+    """How much of what a refund is short of goodwill gave back before; notes it. The order's books must be locked."""
+    amount: int | None = await tx.fetchval(SQL.set_off, order_id, cause, missing_minor)
+    return amount or 0
+
+
 async def want(tx: Tx, wants: Sequence[Want], *, now: datetime) -> None:
     """Write intents and their jobs. One whose kind and cause are there already is left out."""
     if not wants:

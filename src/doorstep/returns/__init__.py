@@ -28,6 +28,8 @@ from doorstep.returns.model import (
     Requested,
     Return,
     ReturnLine,
+    Waived,
+    Way,
     WishLine,
 )
 from doorstep.returns.open_announced import open_announced
@@ -46,6 +48,7 @@ from doorstep.returns.reads import of_orders, read, read_one
 from doorstep.returns.receive import decide, receive
 from doorstep.returns.request import collection_days, request
 from doorstep.returns.track import attach_label, drop_off, follow
+from doorstep.returns.waive import waive
 
 __all__ = [
     "EXPIRE",
@@ -65,6 +68,8 @@ __all__ = [
     "Requested",
     "Return",
     "ReturnLine",
+    "Waived",
+    "Way",
     "WishLine",
     "attach_label",
     "audit",
@@ -87,4 +92,5 @@ __all__ = [
     "read_one",
     "receive",
     "request",
+    "waive",
 ]

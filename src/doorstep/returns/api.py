@@ -36,6 +36,7 @@ from doorstep.returns.model import (
     Reception,
     Return,
     Status,
+    Way,
     WishLine,
 )
 from doorstep.returns.qr import qr_svg
@@ -182,7 +183,7 @@ class ReturnView(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     status: Status
     outcome: Outcome
-    handover: Handover
+    handover: Way
     location: str
     tracking_number: str | None
     refund_by: datetime

@@ -12,7 +12,7 @@ import msgspec
 from doorstep.catalog import Product
 from doorstep.inventory import Disposition
 from doorstep.journal import Event
-from doorstep.orders import LineRow
+from doorstep.orders import LineQuantity, LineRow
 
 Status = Literal["requested", "in_transit", "received", "closed", "declined", "expired"]
 TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
@@ -34,9 +34,11 @@ def before(status: Status) -> tuple[Status, ...]:
 
 Outcome = Literal["refund", "exchange"]
 Handover = Literal["label", "qr", "store", "collection"]
+Way = Literal["label", "qr", "store", "collection", "keep"]
+"""How it comes back; `keep`: it does not, the customer keeps the goods and gets the money."""
 BY_CARRIER: Final[tuple[Handover, ...]] = ("label", "collection")
 """Ways on which our carrier brings it, under a label."""
-Reception = Literal["awaiting", "in_transit", "received", "lost", "short", "wrong_item", "expired"]
+Reception = Literal["awaiting", "in_transit", "received", "lost", "short", "wrong_item", "expired", "kept"]
 Acceptance = Literal["pending", "accepted", "rejected", "manual"]
 Reason = Literal[
     "changed_mind",
@@ -70,7 +72,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     line_no: int
     quantity: int
-    reception: Literal["received", "wrong_item", "lost"] = "received"
+    reception: Literal["received", "wrong_item", "lost", "kept"] = "received"
     acceptance: Literal["accepted", "rejected", "manual"] = "accepted"
     disposition: Disposition | None = None
 
@@ -116,7 +118,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
     number: str
     status: Status
     outcome: Outcome
-    handover: Handover
+    handover: Way
     location_id: int
     qr_token: str | None
     tracking_number: str | None = None
@@ -240,6 +242,17 @@ class Lost(Event, frozen=True, kw_only=True):
     return_id: UUID
     refund_minor: int
     cause: str
+
+
+class Waived(Event, frozen=True, kw_only=True):
+    """The customer keeps the goods and gets the money: `refund_minor` is to be given back, for `cause`."""
+
+    KIND: ClassVar[str] = "returns.waived"
+    return_id: UUID
+    number: str
+    refund_minor: int
+    cause: str
+    lines: Sequence[LineQuantity]
 
 
 class Declined(Event, frozen=True, kw_only=True):

@@ -111,11 +111,13 @@ ORDER BY 1
 
 -- name: audit_refunds
 -- Refunds asked of payments for returns, against what the returns say. Payments write their causes as we give them,
--- with `#2` and so on behind when one refund comes out of several captures.
+-- with `#2` and so on behind when one refund comes out of several captures; what goodwill gave before is set off.
 SELECT r.return_id || ' refunds ' || r.refund_minor AS example
 FROM returns r LEFT JOIN payment_transactions t ON t.order_id = r.order_id AND t.kind = 'refund'
     AND starts_with(t.cause, 'return:' || replace(r.return_id::text, '-', ''))
-GROUP BY r.return_id HAVING r.refund_minor <> coalesce(sum(t.amount_minor), 0) ORDER BY 1
+GROUP BY r.return_id HAVING r.refund_minor <> coalesce(sum(t.amount_minor), 0) + coalesce((
+    SELECT sum(o.amount_minor) FROM payment_offsets o
+    WHERE o.order_id = r.order_id AND starts_with(o.cause, 'return:' || replace(r.return_id::text, '-', ''))), 0) ORDER BY 1
 
 -- name: audit_work
 -- Open returns that nothing will ever close.

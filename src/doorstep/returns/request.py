@@ -27,6 +27,7 @@ from doorstep.returns.model import (
     Requested,
     Return,
     ReturnLine,
+    Way,
     WishLine,
 )
 
@@ -68,7 +69,7 @@ async def request(
     _refuse_what_is_gone(wanted, may)
     rows = {line.line_no: line.sku_id for line in (await orders.lines(tx, [order_id]))[order_id]}
     new = msgspec.structs.replace(
-        _new(order_id, wanted, rows, handover, outcome, number, place, now), collect_on=collect_on
+        new_return(order_id, wanted, rows, handover, outcome, number, place, now), collect_on=collect_on
     )
     await store.insert(tx, new)
     moves = [
@@ -99,16 +100,17 @@ async def request(
     return new
 
 
-def _new(
+def new_return(
     order_id: UUID,
     wanted: Sequence[WishLine],
     sku_ids: Mapping[int, int],
-    handover: Handover,
+    handover: Way,
     outcome: Outcome,
     number: str | None,
     location_id: int,
     now: datetime,
 ) -> Return:
+    """A return as it is opened; not written yet."""
     return_id = new_id()
     expires_at = now + RETURN_REQUEST_LIFE
     return Return(
@@ -120,7 +122,7 @@ def _new(
         handover=handover,
         location_id=location_id,
         # The reference and a proof that nobody can guess; compared with what is kept here when it is shown.
-        qr_token=None if handover in BY_CARRIER else f"{show('ret', return_id)}.{secrets.token_urlsafe(16)}",
+        qr_token=f"{show('ret', return_id)}.{secrets.token_urlsafe(16)}" if handover in ("qr", "store") else None,
         # The worst case, so that the date told is always kept; it comes nearer when the goods are here.
         refund_by=expires_at + REFUND_WITHIN,
         refund_minor=0,

@@ -29,6 +29,7 @@ Kind = Literal[
     "return_declined",
     "return_expired",
     "refunded",
+    "goodwill",
 ]
 Channel = Literal["email", "sms"]
 Status = Literal["wanted", "sent", "refused", "suppressed"]
@@ -149,6 +150,11 @@ def _plain(kind: Kind, *fields: str, bad_news: bool = False) -> Callable[[Mappin
     return told
 
 
+def _refunded(data: Mapping[str, Any]) -> Told:
+    silent = "told_as_goodwill" if data["cause"].startswith("goodwill:") else None
+    return Told(kind="refunded", data={"lines": [], "amount_minor": data["amount_minor"]}, silent=silent)
+
+
 def _placed(data: Mapping[str, Any]) -> Told:
     return Told(kind="placed", data={"short": data["short"]})  # no `lines`: all of the order's
 
@@ -172,7 +178,8 @@ TELLS: Mapping[str, Callable[[Mapping[str, Any]], Told]] = {
     "returns.received": _plain("return_received", "return_id", "refund_minor"),
     "returns.declined": _plain("return_declined", "return_id", bad_news=True),
     "returns.expired": _plain("return_expired", "return_id"),
-    "payments.refunded": _plain("refunded", "amount_minor"),
+    "payments.refunded": _refunded,
+    "orders.goodwill_given": _plain("goodwill", "amount_minor"),
 }
 
 

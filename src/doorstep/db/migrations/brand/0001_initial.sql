@@ -376,6 +376,15 @@ CREATE TABLE payment_reductions (
 );
 CREATE INDEX payment_reductions_order ON payment_reductions (order_id);
 
+-- What a refund did not give back, because goodwill had given it before: nothing is given back twice.
+CREATE TABLE payment_offsets (
+    -- This prevents one refund from being set off twice.
+    cause text PRIMARY KEY,
+    order_id uuid NOT NULL,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0)
+);
+CREATE INDEX payment_offsets_order ON payment_offsets (order_id);
+
 -- Each row is an intent to call the gateway; its id is the idempotency key there.
 CREATE TABLE payment_transactions (
     transaction_id uuid PRIMARY KEY,
@@ -812,7 +821,7 @@ CREATE TABLE returns (
     number text NOT NULL CHECK (length(number) BETWEEN 1 AND 100),
     status text NOT NULL CHECK (status IN ('requested', 'in_transit', 'received', 'closed', 'declined', 'expired')),
     outcome text NOT NULL CHECK (outcome IN ('refund', 'exchange')),
-    handover text NOT NULL CHECK (handover IN ('label', 'qr', 'store', 'collection')),
+    handover text NOT NULL CHECK (handover IN ('label', 'qr', 'store', 'collection', 'keep')),
     -- The day on which the carrier comes for it.
     collect_on date CHECK ((collect_on IS NOT NULL) = (handover = 'collection')),
     -- Where it is expected; after a drop-off, where it is.
@@ -844,10 +853,10 @@ CREATE TABLE return_lines (
     quantity integer NOT NULL CHECK (quantity > 0),
     reason text NOT NULL,
     reception text NOT NULL DEFAULT 'awaiting' CHECK (reception IN
-        ('awaiting', 'in_transit', 'received', 'lost', 'short', 'wrong_item', 'expired')),
+        ('awaiting', 'in_transit', 'received', 'lost', 'short', 'wrong_item', 'expired', 'kept')),
     acceptance text NOT NULL DEFAULT 'pending' CHECK (acceptance IN ('pending', 'accepted', 'rejected', 'manual')),
     disposition text CHECK (disposition IN ('restock', 'refurbish', 'damaged', 'scrap', 'return_to_vendor')),
-    -- Units that arrived, or that our carrier lost; of these, those taken back, and those that stay the customer's.
+    -- Units that arrived, that our carrier lost, or that the customer keeps; of these, those taken back, and those that stay the customer's.
     received integer NOT NULL DEFAULT 0 CHECK (received BETWEEN 0 AND quantity),
     accepted integer NOT NULL DEFAULT 0 CHECK (accepted >= 0),
     rejected integer NOT NULL DEFAULT 0 CHECK (rejected >= 0),
@@ -870,7 +879,7 @@ CREATE TABLE return_receipts (
     line_no smallint NOT NULL,
     location_id integer NOT NULL,
     quantity integer NOT NULL CHECK (quantity > 0),
-    reception text NOT NULL CHECK (reception IN ('received', 'wrong_item', 'lost')),
+    reception text NOT NULL CHECK (reception IN ('received', 'wrong_item', 'lost', 'kept')),
     acceptance text NOT NULL CHECK (acceptance IN ('accepted', 'rejected', 'manual')),
     disposition text CHECK (disposition IN ('restock', 'refurbish', 'damaged', 'scrap', 'return_to_vendor')),
     refund_minor bigint NOT NULL DEFAULT 0 CHECK (refund_minor >= 0),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from doorstep.web.console.orders import changing, keeping, listing, page
+from doorstep.web.console.orders import changing, giving, keeping, listing, page
 
 HANDLERS = (
     *listing.HANDLERS,
     *page.HANDLERS,
     *keeping.HANDLERS,
     *changing.HANDLERS,
+    *giving.HANDLERS,
 )
