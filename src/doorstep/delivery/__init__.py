@@ -24,7 +24,15 @@ from doorstep.delivery.model import (
     plain_postcode,
 )
 from doorstep.delivery.planner import Planner, PlannerCache, planner
-from doorstep.delivery.put import put_services, put_transit, put_work_times, seed_defaults
+from doorstep.delivery.put import (
+    default_services,
+    default_transit,
+    put_services,
+    put_transit,
+    put_work_times,
+    seed_defaults,
+    seed_work_times,
+)
 from doorstep.delivery.reads import Promise, current, history, services, transit_table, work_times
 
 __all__ = [
@@ -45,6 +53,8 @@ __all__ = [
     "WorkTime",
     "audit",
     "current",
+    "default_services",
+    "default_transit",
     "delays",
     "history",
     "last_answers",
@@ -60,6 +70,7 @@ __all__ = [
     "record_answer",
     "repromise",
     "seed_defaults",
+    "seed_work_times",
     "services",
     "transit_table",
     "work_times",

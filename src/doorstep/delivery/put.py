@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Container, Hashable, Sequence
 from datetime import time
 from typing import Final
 
@@ -59,18 +59,23 @@ async def put_work_times(tx: Tx, rows: Sequence[WorkTime]) -> None:
     await store.put_work_times(tx, rows)
 
 
-async def seed_defaults(tx: Tx, currency: str, *, carrier: str = "sandbox") -> None:
+async def seed_defaults(tx: Tx, currency: str, *, carrier: str = "sandbox", home: str = "GB") -> None:
     """Give a new brand three services, their transit times and work times; what is there already stays as it is.
 
     Prices are in major units of `currency` scaled to its minor unit: 3.95, 6.95 and 12.95 in a currency with cents.
+    `home` is the country the goods leave from.
     """
     known = await services(tx)
-    new = [service for service in _defaults(currency, carrier) if service.service not in known]
+    new = [service for service in default_services(currency, carrier=carrier) if service.service not in known]
     if new:
         await put_services(tx, new)
-        await put_transit(tx, [row for row in _TRANSIT if row.service in {service.service for service in new}])
-    times = await work_times(tx)
-    fee = _major(currency)
+        await put_transit(tx, default_transit({service.service for service in new}, home=home))
+    await seed_work_times(tx, currency)
+
+
+async def seed_work_times(tx: Tx, currency: str) -> None:
+    """Give a new brand its work times; what is there already stays as it is."""
+    times, fee = await work_times(tx), _major(currency)
     missing = [
         WorkTime(work="gift_wrap", days=0, fee_minor=3 * fee),
         WorkTime(work="personalize", days=1, fee_minor=5 * fee),
@@ -79,13 +84,26 @@ async def seed_defaults(tx: Tx, currency: str, *, carrier: str = "sandbox") -> N
         await put_work_times(tx, missing)
 
 
+def default_transit(services: Container[str], *, home: str = "GB") -> list[TransitDays]:
+    """The transit times of the default services among `services` when the goods leave from `home`."""
+    abroad = [row for row in _TRANSIT if row.service in services and row.country not in ("GB", home)]
+    at_home = [
+        TransitDays(service=row.service, country=home, postcode_prefix=row.postcode_prefix, days=row.days)
+        for row in _TRANSIT
+        if row.service in services and row.country == "GB" and (home == "GB" or not row.postcode_prefix)
+    ]
+    return at_home + abroad
+
+
 def _major(currency: str) -> int:
     """How many minor units one major unit has."""
     units: int = 10 ** digits(currency)
     return units
 
 
-def _defaults(currency: str, carrier: str) -> list[Service]:
+def default_services(currency: str, *, carrier: str = "sandbox") -> list[Service]:
+    """Three services a new brand may begin with."""
+
     def minor(hundredths: int) -> int:
         return hundredths * _major(currency) // 100
 

@@ -10,6 +10,7 @@ from doorstep.orders.answer_delay import Question, answer_delay, question
 from doorstep.orders.audit import audit
 from doorstep.orders.cancel import cancel
 from doorstep.orders.goodwill import give_goodwill, goodwill_room
+from doorstep.orders.channels import ChannelData, channels, put_channels
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
 from doorstep.orders.model import (
@@ -48,6 +49,7 @@ __all__ = [
     "Backordered",
     "Bucket",
     "Canceled",
+    "ChannelData",
     "Contact",
     "GoodwillGiven",
     "GoodwillReason",
@@ -72,6 +74,7 @@ __all__ = [
     "audit",
     "await_payment_retry",
     "cancel",
+    "channels",
     "contacts",
     "give_goodwill",
     "goodwill_room",
@@ -81,6 +84,7 @@ __all__ = [
     "money_told",
     "move_units",
     "place_hold",
+    "put_channels",
     "question",
     "read",
     "refresh",

@@ -22,25 +22,14 @@ from doorstep.kit.paging import cut, decode
 from doorstep.orders import changes, reads
 from doorstep.orders.answer_delay import answer_delay
 from doorstep.orders.cancel import cancel
+from doorstep.orders.channels import ChannelData, channels, put_channels
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
-from doorstep.orders.model import HoldReason, LineQuantity, OnShort
+from doorstep.orders.model import HoldReason, LineQuantity
 from doorstep.orders.placing import OrderPage, PlacedOrder, Placing
 from doorstep.orders.requests import PlaceOrder, Shape, ShipTo
-from doorstep.orders.store import SQL
 
 Reason = Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class ChannelData(Shape, frozen=True, kw_only=True):
-    """A storefront or marketplace. `on_short`: refuse an order that cannot be served, or accept it and owe the rest."""
-
-    channel: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_-]{0,39}$")]
-    title: Annotated[str, Meta(min_length=1, max_length=200)]
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")]
-    on_short: OnShort = "refuse"
-    priority: Annotated[int, Meta(ge=0, le=10_000)] = 100
-    risk_limit: Annotated[int, Meta(ge=0, le=100)] = 75
 
 
 class Channels(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,10 +107,7 @@ async def replace_channels(brand: Brand, data: list[ChannelData]) -> Channels:
     """Create or replace channels by their name."""
 
     async def act(tx: Tx) -> Channels:
-        for one in sorted(data, key=lambda one: one.channel):
-            await tx.execute(
-                SQL.put_channel, one.channel, one.title, one.currency, one.on_short, one.priority, one.risk_limit
-            )
+        await put_channels(tx, data)
         return await _channels(tx)
 
     return await brand.run(act)
@@ -135,7 +121,7 @@ async def list_channels(brand: Brand) -> Channels:
 
 
 async def _channels(tx: Tx) -> Channels:
-    return Channels(items=[ChannelData(**dict(row)) for row in await tx.fetch(SQL.list_channels)])
+    return Channels(items=await channels(tx))
 
 
 @post("/v1/orders", tags=["orders"], responses={200: ResponseSpec(PlacedOrder, description="The same order again.")})

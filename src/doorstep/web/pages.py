@@ -7,14 +7,16 @@ An address of ours can be a key (a link in a mail), so no page tells another whe
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import parse_qs
 
 from litestar import Request, Response, get
-from litestar.datastructures import Cookie
+from litestar.datastructures import Cookie, UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import HTTPException
 
 from doorstep.kit.errors import Malformed, NotFound
 from doorstep.kit.limits import LINES_PER_ORDER
@@ -37,6 +39,7 @@ HEADERS = {
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FORM_FIELDS = 3 * LINES_PER_ORDER  # units and a reason for each line, and a few more
 _FORM_BYTES = 100 * _FORM_FIELDS
+UPLOAD_BYTES = 600_000  # a logo, or some thousand products
 _YEAR_S = 31_536_000
 
 
@@ -87,6 +90,10 @@ async def form(request: Request[Any, Any, Any]) -> Mapping[str, str]:
     """The fields of a form, the last of each name. Raises Malformed, also for what another site sends."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Malformed("This form was sent by another site.")
+    if request.content_type[0] == RequestEncodingType.MULTI_PART:
+        given = {name: value for name, value in await _parts(request) if isinstance(value, str)}
+        _check_text(given.values())
+        return {name: value.strip() for name, value in given.items()}
     body = await request.body()
     if len(body) > _FORM_BYTES:
         raise Malformed("The form is too large.")
@@ -94,9 +101,37 @@ async def form(request: Request[Any, Any, Any]) -> Mapping[str, str]:
         fields = parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_FORM_FIELDS)
     except ValueError:
         raise Malformed("The form cannot be read.") from None
-    if any("\0" in value or "\ufffd" in value for values in fields.values() for value in values):
-        raise Malformed("The form holds a character that cannot be kept.")
+    _check_text(value for values in fields.values() for value in values)
     return {name: values[-1].strip() for name, values in fields.items()}
+
+
+async def upload(request: Request[Any, Any, Any], name: str) -> bytes:
+    """The file that a form of type multipart/form-data brings under a name; empty when it brings none.
+
+    Raises Malformed. What the browser says of its name and type is not looked at: a stranger chose them.
+    """
+    if request.content_type[0] != RequestEncodingType.MULTI_PART:
+        return b""
+    files = [value for field, value in await _parts(request) if field == name and isinstance(value, UploadFile)]
+    return await files[-1].read() if files else b""
+
+
+async def _parts(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
+    if len(await request.body()) > UPLOAD_BYTES:
+        raise Malformed(f"The form is too large: {UPLOAD_BYTES:,} bytes at most.")
+    try:
+        parts = list((await request.form()).multi_items())
+    except (HTTPException, ValueError, LookupError):
+        raise Malformed("The form cannot be read.") from None
+    for _, value in parts:
+        if isinstance(value, UploadFile):
+            await value.seek(0)
+    return parts
+
+
+def _check_text(values: Iterable[str]) -> None:
+    if any("\0" in value or "\ufffd" in value for value in values):
+        raise Malformed("The form holds a character that cannot be kept.")
 
 
 HANDLERS = (read_static,)

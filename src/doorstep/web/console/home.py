@@ -13,7 +13,7 @@ from doorstep import insights
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
 from doorstep.insights import Wanted
-from doorstep.web.console import charts
+from doorstep.web.console import charts, welcome
 from doorstep.web.console.door import needs
 from doorstep.web.console.frame import PLACES, show
 from doorstep.web.console.people import SQL
@@ -33,6 +33,8 @@ async def show_home(staff: Staff) -> Response[bytes]:
     """How the shop does. Who works on the floor goes straight there."""
     if not staff.may("orders.read"):
         return see(next(address for _, address, permission, _ in PLACES if staff.may(permission)))
+    if await welcome.waits(staff):
+        return see("/console/welcome")
     if staff.location_ids is not None:
         return see("/console/orders")  # the numbers are of the whole shop
     async with staff.brand.snapshot() as tx:

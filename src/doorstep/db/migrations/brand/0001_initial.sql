@@ -31,6 +31,16 @@ CREATE TABLE wrong_answers (
 );
 CREATE INDEX wrong_answers_door ON wrong_answers (door, answered_at);
 CREATE INDEX wrong_answers_prune ON wrong_answers (answered_at);
+
+-- The console's first-run guide, and what was said in it for its later steps: one row from its first step on.
+CREATE TABLE guide (
+    -- This prevents two guides.
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    country text CHECK (country ~ '^[A-Z]{2}$'),
+    currency text CHECK (currency ~ '^[A-Z]{3}$'),
+    timezone text,
+    ended_at timestamptz
+);
 -- What happened, once, in order. `ord` is drawn while the order's row is locked, so within an order it follows `seq`;
 -- `position` is given later by the one relay, gapless over committed events, and is what every reader counts by.
 CREATE TABLE events (

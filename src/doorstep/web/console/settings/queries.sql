@@ -36,3 +36,44 @@ SELECT action FROM one WHERE action IS NOT NULL LIMIT 500
 
 -- name: numbers_of_orders
 SELECT order_id, number FROM orders WHERE order_id = ANY($1)
+
+-- name: what_is_there
+-- What lies at a location: units on its shelves, units claimed for orders, and work that is not finished.
+SELECT (SELECT coalesce(sum(s.on_hand), 0)::bigint FROM stock s WHERE s.location_id = $1) AS on_hand,
+    (SELECT coalesce(sum(s.reserved), 0)::bigint FROM stock s WHERE s.location_id = $1) AS reserved,
+    (SELECT count(*) FROM fulfillment_orders f WHERE f.location_id = $1
+        AND f.status_category IN ('draft', 'activated', 'fulfilling')) AS open_work
+
+-- name: rename_brand
+UPDATE doorstep.brands SET title = $1 WHERE brand = current_schema()
+
+-- name: guide_waits
+-- Whether the first-run guide is an admin's first page: it was begun and not ended, or the brand is empty.
+SELECT NOT EXISTS (SELECT 1 FROM guide WHERE ended_at IS NOT NULL) AND (EXISTS (SELECT 1 FROM guide) OR NOT (
+    EXISTS (SELECT 1 FROM locations) OR EXISTS (SELECT 1 FROM products) OR EXISTS (SELECT 1 FROM channels)))
+
+-- name: guide
+SELECT g.country, g.currency, g.timezone, g.one_row IS NOT NULL AS begun, g.ended_at IS NOT NULL AS ended, b.title
+FROM doorstep.brands b LEFT JOIN guide g ON true WHERE b.brand = current_schema()
+
+-- name: begin_guide
+INSERT INTO guide (country, currency, timezone) VALUES ($1, $2, $3)
+ON CONFLICT (one_row) DO UPDATE SET country = excluded.country, currency = excluded.currency,
+    timezone = excluded.timezone
+
+-- name: end_guide
+INSERT INTO guide (ended_at) VALUES (clock_timestamp())
+ON CONFLICT (one_row) DO UPDATE SET ended_at = coalesce(guide.ended_at, excluded.ended_at)
+
+-- name: something_to_order
+-- A product that is in stock and needs nothing printed, and a service: what a test order is made of.
+SELECT p.sku, p.title, (SELECT s.service FROM services s WHERE s.enabled ORDER BY s.rank, s.service LIMIT 1) AS service
+FROM stock k JOIN products p USING (sku_id) JOIN locations l USING (location_id)
+WHERE p.active AND l.enabled AND k.on_hand - k.damaged - k.quality_control - k.reserved - k.safety_stock > 0
+ORDER BY p.sku_id LIMIT 1
+
+-- name: last_order
+SELECT order_id, number FROM orders ORDER BY order_id DESC LIMIT 1
+
+-- name: mail_was_tried
+SELECT EXISTS (SELECT 1 FROM audit_log WHERE action = 'mail.test')
