@@ -21,6 +21,7 @@ from tests.support.staff import Hire
 # What anybody may ask for. Webhooks prove themselves by signature, the shopper's pages by what is in their address.
 OPEN = {
     "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/{digest:str}/{name:str}", "/console/login",
+    "/brand/{brand_name:str}/{digest:str}/colors.css", "/brand/{brand_name:str}/{digest:str}/logo",
     "/find/{brand_name:str}", "/o/{token:str}",
 }  # fmt: skip
 OPEN_BELOW = ("/o/{token:str}/", "/v1/webhooks/")

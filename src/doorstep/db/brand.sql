@@ -41,3 +41,16 @@ CREATE TABLE guide (
     timezone text,
     ended_at timestamptz
 );
+
+-- How the shop looks to its customers, on their pages and in mails: a color and a small picture, each null for none.
+CREATE TABLE look (
+    -- This prevents two looks.
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    -- This prevents a style sheet from holding anything but a color here.
+    accent text CHECK (accent ~ '^#[0-9a-f]{6}$'),
+    logo bytea CHECK (octet_length(logo) BETWEEN 1 AND 300000),
+    -- This prevents a picture that can hold a script (SVG), or a page in the guise of one.
+    logo_type text CHECK (logo_type IN ('image/png', 'image/jpeg')),
+    CHECK ((logo IS NULL) = (logo_type IS NULL))
+);
+INSERT INTO look DEFAULT VALUES;

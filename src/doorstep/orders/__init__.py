@@ -9,8 +9,8 @@ transaction of each change. Locks: orders first, by id; then what belongs to the
 from doorstep.orders.answer_delay import Question, answer_delay, question
 from doorstep.orders.audit import audit
 from doorstep.orders.cancel import cancel
-from doorstep.orders.goodwill import give_goodwill, goodwill_room
 from doorstep.orders.channels import ChannelData, channels, put_channels
+from doorstep.orders.goodwill import give_goodwill, goodwill_room
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
 from doorstep.orders.model import (

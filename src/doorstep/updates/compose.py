@@ -21,12 +21,14 @@ from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency
 from jinja2 import Template
 
+from doorstep.kit.colors import OURS, shades
 from doorstep.kit.ids import show
 from doorstep.kit.money import digits
 from doorstep.kit.templates import environment, language_of, locale_of
 from doorstep.updates.links import token
 from doorstep.updates.model import Letterhead, zone_of
 from doorstep.updates.store import Letter
+from doorstep.updates.wording import spoken
 
 ITEMS_SHOWN = 15
 TEXT_WIDTH = 76
@@ -43,7 +45,7 @@ def mail(letter: Letter, letterhead: Letterhead, *, to: str) -> EmailMessage:
     context = facts(letter, letterhead)
     host = urlsplit(letterhead.base_url).hostname or "localhost"
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = _one_line(_template(language, letter.kind, "subject").render(context, layout="subject.txt"))
+    message["Subject"] = _subject(letter, context)
     _write_headers(
         message,
         {
@@ -58,9 +60,28 @@ def mail(letter: Letter, letterhead: Letterhead, *, to: str) -> EmailMessage:
             "Content-Type": f'multipart/alternative; boundary="=_{letter.update_id.hex}"',
         },
     )
-    message.attach(_part("plain", tidy(_template(language, letter.kind, "text").render(context, layout="layout.txt"))))
+    message.attach(_part("plain", _text(letter, context)))
     message.attach(_part("html", _template(language, letter.kind, "html").render(context, layout="layout.html")))
     return message
+
+
+def mail_subject(letter: Letter, letterhead: Letterhead) -> str:
+    """The subject of a letter's e-mail."""
+    return _subject(letter, facts(letter, letterhead))
+
+
+def mail_text(letter: Letter, letterhead: Letterhead) -> str:
+    """The plain text of a letter's e-mail."""
+    return _text(letter, facts(letter, letterhead))
+
+
+def _subject(letter: Letter, context: Mapping[str, Any]) -> str:
+    template = _template(language_of(letter.locale), letter.kind, "subject")
+    return _one_line(template.render(context, layout="subject.txt"))
+
+
+def _text(letter: Letter, context: Mapping[str, Any]) -> str:
+    return tidy(_template(language_of(letter.locale), letter.kind, "text").render(context, layout="layout.txt"))
 
 
 def _part(subtype: str, text: str) -> EmailMessage:
@@ -116,7 +137,7 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
 
     # A new date stands in the message's own data; without one, the order's promise is the date.
     promised = data["promised_by"] if "version" in data else letter.promised_by
-    return {
+    told = {
         **data,
         "language": language_of(letter.locale),
         "name": letter.name,
@@ -137,7 +158,13 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         "return_number": letter.return_number or "",
         "amount": money(data.get("amount_minor", data.get("refund_minor"))),
         "total": money(letter.total_minor),
+        "colors": shades(letter.accent or OURS),
+        "logo": f"{letterhead.base_url}{logo_path(letter.brand, letter.logo)}" if letter.logo else "",
     }
+    own = (letter.wordings or {}).get(told["language"], (None, None, None))
+    subject, body, sms = (spoken(text, told) if text else "" for text in own)
+    paragraphs = [" ".join(paragraph.split()) for paragraph in _BLANK.split(body) if paragraph.strip()]
+    return told | {"own_subject": _one_line(subject), "own_body": paragraphs, "own_sms": _one_line(sms)}
 
 
 def tidy(text: str) -> str:
@@ -152,6 +179,11 @@ def tidy(text: str) -> str:
             wrapped = textwrap.fill(" ".join(lines), TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
             paragraphs.append(wrapped)
     return "\n\n".join(paragraphs) + "\n"
+
+
+def logo_path(brand: str, digest: str) -> str:
+    """Where the brand's picture is; it changes with the picture, so that a browser may keep it for ever."""
+    return f"/brand/{brand}/{digest}/logo"
 
 
 def _one_line(text: str) -> str:

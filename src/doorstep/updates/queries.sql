@@ -22,11 +22,15 @@ RETURNING update_id
 -- All that one message says, in one round trip. Names and addresses are read here, at the last moment, and kept nowhere.
 SELECT u.update_id, u.order_id, u.kind, u.channel, u.locale, u.data, u.bad_news, u.status, o.number, o.currency,
     o.total_minor, CASE WHEN v.known THEN v.promised_by ELSE o.promised_by END AS promised_by, c.name, c.email, c.phone, b.title AS shop, b.brand, r.number AS return_number,
-    r.refund_by, i.items, clock_now() AS now,
+    r.refund_by, i.items, clock_now() AS now, k.accent,
+    CASE WHEN k.logo IS NULL THEN NULL ELSE left(encode(sha256(k.logo), 'hex'), 16) END AS logo,
+    (SELECT jsonb_object_agg(w.language, jsonb_build_array(w.subject, w.body, w.sms)) FROM wordings w WHERE w.kind = u.kind)
+        AS wordings,
     coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
         AS timezone
 FROM updates u JOIN orders o USING (order_id) JOIN contacts c ON c.contact_id = u.contact_id
 JOIN doorstep.brands b ON b.brand = current_schema()
+CROSS JOIN look k
 LEFT JOIN returns r ON r.return_id = (u.data ->> 'return_id')::uuid
 LEFT JOIN LATERAL (
     SELECT true AS known, p.promised_by FROM promises p
@@ -115,3 +119,13 @@ GROUP BY event_id, data HAVING min(sent_at) > (data ->> 'was_promised_by')::time
 SELECT DISTINCT u.update_id FROM updates u
 JOIN promises p ON p.order_id = u.order_id AND p.version = (u.data ->> 'version')::smallint
 WHERE u.status = 'sent' AND u.data ? 'version' AND p.told_at IS NULL
+
+-- name: wordings
+SELECT kind, language, subject, body, sms FROM wordings ORDER BY kind, language
+
+-- name: put_wording
+INSERT INTO wordings (kind, language, subject, body, sms) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (kind, language) DO UPDATE SET subject = excluded.subject, body = excluded.body, sms = excluded.sms
+
+-- name: drop_wording
+DELETE FROM wordings WHERE kind = $1 AND language = $2

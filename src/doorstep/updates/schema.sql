@@ -35,3 +35,16 @@ CREATE TABLE updates (
     CHECK ((status = 'suppressed') = (suppressed_because IS NOT NULL))
 );
 CREATE INDEX updates_order ON updates (order_id);
+
+-- A brand's own words for a message: one row a kind and language; a part that is null stays ours.
+CREATE TABLE wordings (
+    kind text NOT NULL,
+    language text NOT NULL CHECK (language ~ '^[a-z]{2}$'),
+    subject text CHECK (length(subject) BETWEEN 1 AND 300),
+    body text CHECK (length(body) BETWEEN 1 AND 4000),
+    sms text CHECK (length(sms) BETWEEN 1 AND 500),
+    -- This prevents a row that says nothing from looking like one that does.
+    CONSTRAINT wordings_say_something CHECK (num_nonnulls(subject, body, sms) > 0),
+    -- This prevents two wordings of one message.
+    PRIMARY KEY (kind, language)
+);

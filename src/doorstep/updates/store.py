@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,10 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one message says. `items` are (title, quantity); dates and amounts as stored."""
+    """All that one message says. `items` are (title, quantity); dates and amounts as stored.
+
+    `accent` and `logo` (its digest) are the brand's look, `wordings` its own (subject, body, sms) by language.
+    """
 
     update_id: UUID
     order_id: UUID
@@ -53,6 +56,9 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     items: Sequence[Sequence[Any]]
     timezone: str
     now: datetime
+    accent: str | None = None
+    logo: str | None = None
+    wordings: Mapping[str, Sequence[str | None]] | None = None
 
 
 async def whom(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, Who]:

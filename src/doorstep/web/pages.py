@@ -40,7 +40,7 @@ _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _FORM_FIELDS = 3 * LINES_PER_ORDER  # units and a reason for each line, and a few more
 _FORM_BYTES = 100 * _FORM_FIELDS
 UPLOAD_BYTES = 600_000  # a logo, or some thousand products
-_YEAR_S = 31_536_000
+YEAR_S = 31_536_000
 
 
 @cache
@@ -61,7 +61,7 @@ def static(name: str) -> str:
 async def read_static(digest: str, name: str) -> Response[bytes]:
     """A static file."""
     content, right = _file(name)
-    kept = f"public, max-age={_YEAR_S}, immutable" if digest == right else "no-cache"
+    kept = f"public, max-age={YEAR_S}, immutable" if digest == right else "no-cache"
     headers = {"cache-control": kept, "x-content-type-options": "nosniff"}
     return Response(content, media_type=_TYPES[name.rpartition(".")[2]], headers=headers)
 

@@ -17,7 +17,7 @@ from doorstep.returns import api as returns
 from doorstep.routing import api as routing
 from doorstep.shipping import api as shipping
 from doorstep.updates import api as updates
-from doorstep.web import pages
+from doorstep.web import look, pages
 from doorstep.web.api import metrics, operations
 from doorstep.web.console import handlers as console
 from doorstep.web.shopper import handlers as shopper
@@ -39,6 +39,7 @@ MOUNTED = (
     operations,
     metrics,
     pages,
+    look,
     shopper,
     console,
 )

@@ -24,6 +24,7 @@ from doorstep.orders.changes import change_address
 from doorstep.orders.requests import ShipTo
 from doorstep.updates import token as make_token
 from doorstep.web.api.context import app_state
+from doorstep.web.look import look
 from doorstep.web.pages import form, page, see
 from doorstep.web.shopper import door, giving_back, view
 from doorstep.web.shopper.paths import ACTOR, PUBLIC, Asked, Token
@@ -285,13 +286,14 @@ async def _find_page(
 ) -> Response[bytes]:
     brand = await app_state().database.brand(brand_name)
     async with brand.reading() as tx:
-        shop = await tx.fetchval(door.SQL.shop)
+        shop, seen = await tx.fetchval(door.SQL.shop), await look(tx)
     language = language_of(request.headers.get("accept-language", "en"))
     return page(
         "shopper/find.html",
         language=language,
         status=status,
         shop=shop,
+        look=seen,
         brand_name=brand_name,
         number=number,
         tried=tried,

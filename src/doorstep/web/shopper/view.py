@@ -22,6 +22,7 @@ from doorstep.kit.errors import NotFound
 from doorstep.kit.ids import show
 from doorstep.kit.money import digits
 from doorstep.kit.templates import language_of, locale_of
+from doorstep.web.look import Look, look
 from doorstep.web.shopper.door import SQL
 
 # Holds a customer can do something about; of others they hear nothing.
@@ -42,6 +43,7 @@ _STATIONS = ("placed", "preparing", "sent", "delivered")
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the page is made of, as the nouns tell it."""
 
+    look: Look
     head: Mapping[str, Any]
     lines: Sequence[orders.LineRow]
     titles: Mapping[int, str]
@@ -65,6 +67,7 @@ async def read(tx: Tx, order_id: UUID) -> Known:
     products = await catalog.by_id(tx, {line.sku_id for line in lines})
     return Known(
         head=dict(head),
+        look=await look(tx),
         lines=lines,
         titles={line.line_no: products[line.sku_id].title for line in lines},
         address=(await orders.addresses(tx, [order_id]))[order_id],
@@ -130,6 +133,7 @@ def describe(known: Known) -> dict[str, Any]:
     return {
         "words": words,
         "shop": head["shop"],
+        "look": known.look,
         "number": head["number"],
         "version": head["version"],
         "service": head["service_title"] or head["service"],

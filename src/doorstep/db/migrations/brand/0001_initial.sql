@@ -41,6 +41,19 @@ CREATE TABLE guide (
     timezone text,
     ended_at timestamptz
 );
+
+-- How the shop looks to its customers, on their pages and in mails: a color and a small picture, each null for none.
+CREATE TABLE look (
+    -- This prevents two looks.
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    -- This prevents a style sheet from holding anything but a color here.
+    accent text CHECK (accent ~ '^#[0-9a-f]{6}$'),
+    logo bytea CHECK (octet_length(logo) BETWEEN 1 AND 300000),
+    -- This prevents a picture that can hold a script (SVG), or a page in the guise of one.
+    logo_type text CHECK (logo_type IN ('image/png', 'image/jpeg')),
+    CHECK ((logo IS NULL) = (logo_type IS NULL))
+);
+INSERT INTO look DEFAULT VALUES;
 -- What happened, once, in order. `ord` is drawn while the order's row is locked, so within an order it follows `seq`;
 -- `position` is given later by the one relay, gapless over committed events, and is what every reader counts by.
 CREATE TABLE events (
@@ -824,6 +837,19 @@ CREATE TABLE updates (
     CHECK ((status = 'suppressed') = (suppressed_because IS NOT NULL))
 );
 CREATE INDEX updates_order ON updates (order_id);
+
+-- A brand's own words for a message: one row a kind and language; a part that is null stays ours.
+CREATE TABLE wordings (
+    kind text NOT NULL,
+    language text NOT NULL CHECK (language ~ '^[a-z]{2}$'),
+    subject text CHECK (length(subject) BETWEEN 1 AND 300),
+    body text CHECK (length(body) BETWEEN 1 AND 4000),
+    sms text CHECK (length(sms) BETWEEN 1 AND 500),
+    -- This prevents a row that says nothing from looking like one that does.
+    CONSTRAINT wordings_say_something CHECK (num_nonnulls(subject, body, sms) > 0),
+    -- This prevents two wordings of one message.
+    PRIMARY KEY (kind, language)
+);
 CREATE TABLE returns (
     return_id uuid PRIMARY KEY,
     order_id uuid NOT NULL,

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from doorstep.web.console.settings import api_keys, audit_log, channels, index, locations, services, test_mail, users
+from doorstep.web.console.settings import (
+    api_keys,
+    audit_log,
+    branding,
+    channels,
+    index,
+    locations,
+    messages,
+    services,
+    test_mail,
+    users,
+)
 
 HANDLERS = (
     *index.HANDLERS,
     *locations.HANDLERS,
     *services.HANDLERS,
     *channels.HANDLERS,
+    *branding.HANDLERS,
+    *messages.HANDLERS,
+    *test_mail.HANDLERS,
     *users.HANDLERS,
     *api_keys.HANDLERS,
-    *test_mail.HANDLERS,
     *audit_log.HANDLERS,
 )

@@ -77,3 +77,6 @@ SELECT order_id, number FROM orders ORDER BY order_id DESC LIMIT 1
 
 -- name: mail_was_tried
 SELECT EXISTS (SELECT 1 FROM audit_log WHERE action = 'mail.test')
+
+-- name: title
+SELECT title FROM doorstep.brands WHERE brand = current_schema()

@@ -242,6 +242,17 @@ async def promised(tx: Tx, to: tuple[str, str] | None, now: datetime, *, only: s
     return found
 
 
+def _together(dated: Sequence[Dated]) -> list[tuple[str, datetime | None, list[str]]]:
+    """(service's title, promised by, locations that can) in the order of the services, the soonest first."""
+    found: dict[tuple[str, datetime | None], list[str]] = {}
+    titles = {one.service: one.title for one in dated}
+    for one in dated:
+        found.setdefault((one.service, one.promised_by), []).append(one.location)
+    order = list(titles)
+    keys = sorted(found, key=lambda key: (order.index(key[0]), key[1] is None, str(key[1])))
+    return [(titles[service], by, found[service, by]) for service, by in keys]
+
+
 async def _put_work_times(staff: Staff, fields: Mapping[str, str]) -> None:
     async with staff.brand.reading() as tx:
         currency = await _currency(tx)
@@ -294,7 +305,7 @@ async def _list(
         "services": list(services.values()),
         "countries_of": {code: sorted({row.country for row in rows if row.service == code}) for code in services},
         "major": major,
-        "dated": dated,
+        "dated": _together(dated),
         "sample": {"to_country": sample[0], "to_postcode": sample[1]} if sample else {},
         "works": ("personalize", "gift_wrap"),
         "currency": currency,

@@ -224,22 +224,29 @@ def _wanted(offered: list[Service], fields: Mapping[str, str]) -> list[Service]:
         title, cut_off = fields.get(f"title-{one.service}", ""), fields.get(f"cut_off-{one.service}", "")
         if not 1 <= len(title) <= 200:
             faults.append(Fault(f"/title-{one.service}", "1 to 200 characters are needed."))
+        price, at = 0, _time(cut_off)
         try:
-            at = time.fromisoformat(cut_off)
             price = minor(fields.get(f"price-{one.service}", ""), one.currency, field=f"price-{one.service}")
         except Invalid as refused:
             faults += refused.faults
-        except ValueError:
+        if at is None:
             faults.append(Fault(f"/cut_off-{one.service}", "A time of day, such as 14:00."))
-        else:
-            if at.tzinfo is not None or (one.service == "fast-track" and at >= time(16)):
-                faults.append(Fault(f"/cut_off-{one.service}", "A time before 16:00: it arrives the same day."))
-            wanted.append(msgspec.structs.replace(one, title=title, cut_off=at, price_minor=price))
+        elif one.service == "fast-track" and at >= time(16):
+            faults.append(Fault(f"/cut_off-{one.service}", "A time before 16:00: it arrives the same day."))
+        wanted.append(msgspec.structs.replace(one, title=title, cut_off=at or one.cut_off, price_minor=price))
     if not wanted and not faults:
         faults.append(Fault("/form", "Tick one service at least."))
     if faults:
         raise Invalid(faults)
     return wanted
+
+
+def _time(text: str) -> time | None:
+    try:
+        found = time.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is None else None
 
 
 async def _progress(staff: Staff) -> Progress:
