@@ -20,7 +20,6 @@ from doorstep.settings import Settings
 from doorstep.web.api import context, inject, openapi
 from doorstep.web.api.answers import Reply
 from doorstep.web.api.body import StrictBody
-from doorstep.web.api.handlers import gather
 from doorstep.web.api.keys import Keys
 from doorstep.web.api.metrics import Metrics
 from doorstep.web.api.problems import render, respond
@@ -78,6 +77,8 @@ def create_app(
     (anything with `async close()`), injected as `intake`. `closing` is called at the end, after the intakes.
     `handlers` replaces the nouns' own, in tests.
     """
+    from doorstep.web.api.handlers import gather  # they import from this package what every handler needs
+
     own = database or Database(
         settings.database_url, pool_size=settings.pool_size, statement_cache_size=settings.statement_cache
     )
