@@ -254,7 +254,7 @@ async def a_message_again(tab: Tab, world: World) -> None:
 
 _ORDER = "/o/{token:str}"
 _DESK = "/console/orders/{order_id:str}"
-_DEEDS = ("hold", "cancel", "address")
+_DEEDS = ("hold", "cancel", "address", "reroute")
 _MONEY = ("goodwill", "refund", "return")
 _STATES = (
     "preparing", "waiting", "declined", "asked", "canceled", "partly-sent", "sent", "today", "tried", "late", "pickup",

@@ -119,7 +119,7 @@ def _waiting(line: LineRow) -> Iterable[tuple[Bucket, int]]:
     return (("backordered", line.backordered), ("shortfall", line.shortfall))
 
 
-class _World(msgspec.Struct, frozen=True, kw_only=True):
+class World(msgspec.Struct, frozen=True, kw_only=True):
     """What a choice needs to know, read once for all orders of a batch."""
 
     network: Network
@@ -141,7 +141,7 @@ async def _serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now
     ids = list(dict.fromkeys(wish.order_id for wish in wishes))
     if not ids:
         return False
-    world = await _read(tx, ids, wishes, now)
+    world = await read_world(tx, ids, wishes, now)
     result = _Result(kind_of_cause=causes)
     for order_id in ids:
         mine = _possible([wish for wish in wishes if wish.order_id == order_id], world.lines[order_id], world.held)
@@ -150,14 +150,15 @@ async def _serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now
     return await result.write(tx, now)
 
 
-async def _read(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish], now: datetime) -> _World:
+async def read_world(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish], now: datetime) -> World:
+    """Read what choices for these wishes need; locks the orders, and last their stock."""
     order_lines = await lines(tx, ids)
     by_no = {order_id: {line.line_no: line for line in rows} for order_id, rows in order_lines.items()}
     skus = {by_no[wish.order_id][wish.line_no].sku_id for wish in wishes}
     excluded: dict[tuple[UUID, int], set[int]] = defaultdict(set)
     for row in await tx.fetch(SQL.excluded, list(ids)):
         excluded[row["order_id"], row["line_no"]].add(row["location_id"])
-    return _World(
+    return World(
         network=await Network.read(tx),
         orders=await lock(tx, ids),
         lines=by_no,
@@ -213,12 +214,12 @@ def _possible(
     return possible
 
 
-def _decide(world: _World, order_id: UUID, wishes: Sequence[Wish], result: _Result, now: datetime) -> None:
+def _decide(world: World, order_id: UUID, wishes: Sequence[Wish], result: _Result, now: datetime) -> None:
     order, address = world.orders[order_id], world.addresses[order_id]
     units: dict[int, int] = defaultdict(int)
     for wish in wishes:
         units[wish.line_no] += wish.quantity
-    demands = [_demand(world, order_id, line_no, quantity) for line_no, quantity in sorted(units.items())]
+    demands = [demand_of(world, order_id, line_no, quantity) for line_no, quantity in sorted(units.items())]
     request = Request(
         service=order.service, country=address.country, postcode=address.postcode, ready_from=now, demands=demands
     )
@@ -233,7 +234,8 @@ def _decide(world: _World, order_id: UUID, wishes: Sequence[Wish], result: _Resu
     result.add(order_id, wishes, decision, skus, world.supply)
 
 
-def _demand(world: _World, order_id: UUID, line_no: int, quantity: int) -> Demand:
+def demand_of(world: World, order_id: UUID, line_no: int, quantity: int) -> Demand:
+    """What units of a line need of a location."""
     line = world.lines[order_id][line_no]
     product = world.products[line.sku_id]
     by_kind = {service.kind: service.detail for service in line.services}

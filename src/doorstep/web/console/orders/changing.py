@@ -10,16 +10,18 @@ from uuid import UUID
 
 import msgspec
 
-from doorstep import orders
+from doorstep import delivery, orders
 from doorstep.db import Tx
 from doorstep.kit.errors import Conflict, Fault, Invalid
+from doorstep.orders.by_hand import Movable, movable, send_from
 from doorstep.orders.changes import change_address, former_address
 from doorstep.orders.requests import ShipTo, address_doubt
+from doorstep.web.console.acting import rehearse
 from doorstep.web.console.orders import reading
 from doorstep.web.console.orders.deed import Deed, Fields, Outcome, routes_of
 from doorstep.web.console.orders.reading import Known
 from doorstep.web.console.staff import Staff
-from doorstep.web.shopper.wishes import lines_of
+from doorstep.web.shopper.wishes import lines_of, number_of
 
 # Why something is canceled, as the order's story says it.
 WHY: Final = ("changed mind", "ordered twice", "arrives too late", "not available", "suspected fraud", "other reasons")
@@ -104,6 +106,51 @@ async def _address_more(tx: Tx, staff: Staff, known: Known, fields: Fields) -> M
     return {"address": {name: shown.get(name, "") for name in _FIELDS}, "undoing": "undo" in fields}
 
 
+def _reroute_wish(fields: Fields) -> tuple[int, int]:
+    source, _, target = fields.get("way", "").partition("-")
+    if not (number_of(source) and number_of(target)):
+        raise Invalid([Fault("/way", "Choose a location.")])
+    return number_of(source), number_of(target)
+
+
+async def _reroute(tx: Tx, staff: Staff, key: UUID, wish: tuple[int, int], now: datetime) -> Outcome:
+    source, target = wish
+    staff.require_at(source)
+    found = await send_from(tx, order_id=key, source=source, target=target, actor=staff.actor, now=now)
+    choices = {one.location_id: one for one in found.choices}
+    ledger = {one.line_no: one.promised_by for one in (await delivery.current(tx, [key])).get(key, [])}
+    promised = [ledger.get(line_no) for line_no, _ in found.units]
+    by = choices[target].promised_by
+    return {
+        "from": source,
+        "to": target,
+        "units": [list(one) for one in found.units],
+        "was_cost": choices[source].cost_minor,
+        "cost": choices[target].cost_minor,
+        "by": by.isoformat() if by else "",
+        "promised": max((one.isoformat() for one in promised if one), default=""),
+        "later": by is not None and any(one is not None and by > one for one in promised),
+    }
+
+
+async def _reroute_more(tx: Tx, staff: Staff, known: Known, fields: Fields) -> Mapping[str, Any]:
+    """Found by locking and letting go again: the page shows what holds at this moment."""
+
+    async def look(tx: Tx, now: datetime) -> list[Movable]:
+        return await movable(tx, known.order_id, now=now)
+
+    found: list[Movable] = (await rehearse(staff, look)).result
+    return {"movable": [one for one in found if staff.may_at(one.source)]}
+
+
+REROUTE: Final = Deed(
+    name="reroute",
+    action="orders.reroute",
+    wish=_reroute_wish,
+    do=_reroute,
+    told=lambda wish: {"from": wish[0], "to": wish[1]},
+    extra=_reroute_more,
+)
 CANCEL: Final = Deed(
     name="cancel",
     action="orders.cancel",
@@ -125,4 +172,4 @@ ADDRESS: Final = Deed(
     extra=_address_more,
 )
 
-HANDLERS = (*routes_of(CANCEL), *routes_of(ADDRESS))
+HANDLERS = (*routes_of(CANCEL), *routes_of(ADDRESS), *routes_of(REROUTE))
