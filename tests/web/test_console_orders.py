@@ -139,3 +139,24 @@ async def test_the_page_of_an_order_tells_all_of_it(shop: Shop, hire: Hire) -> N
     assert "1 on the way" in seen
     await desk.get("/console/orders/ord_0", expect=404)
     await desk.get("/console/orders/ord_" + "0" * 32, expect=404)
+
+
+async def test_a_list_is_kept_under_a_name_by_who_made_it(shop: Shop, hire: Hire) -> None:
+    desk, other, name = await hire("viewer"), await hire("viewer"), '<script>alert("x")</script>'
+    await desk.post("/console/orders/saved", {"name": name, "query": "status=on_hold&q=mug&evil=//evil.test"})
+    page = await desk.get("/console/orders")
+    assert 'href="/console/orders?q=mug&amp;status=on_hold"' in page
+    assert "<script>alert" not in page
+    assert "Your lists" not in await other.get("/console/orders")
+    assert "Keep it no longer" in await desk.get("/console/orders?q=mug&status=on_hold")
+    await desk.post("/console/orders/saved", {"name": name, "query": "late=yes"})
+    page = await desk.get("/console/orders?late=yes")
+    assert page.count('class="tag"') == 1
+    await other.post("/console/orders/saved/forget", {"name": name, "query": ""})
+    assert "Your lists" in await desk.get("/console/orders")
+    await desk.post("/console/orders/saved/forget", {"name": name, "query": ""})
+    assert "Your lists" not in await desk.get("/console/orders")
+    for unfit, query in (("", "late=yes"), (EVIL, "late=yes"), ("x" * 61, "late=yes"), ("x", ""), ("x", "no=such")):
+        await desk.post("/console/orders/saved", {"name": unfit, "query": query}, expect=422)
+    floor = await hire("floor")
+    await floor.post("/console/orders/saved", {"name": "x", "query": "late=yes"}, expect=403)

@@ -57,7 +57,7 @@ async def test_what_another_order_took_meanwhile_is_not_taken_again(shop: Shop, 
     way = f"{at['north']}-{at['south']}"
     confirmation = await seen(desk, f"{path}/reroute", way=way)
     counted = {"reference": "c-1", "location": "south", "lines": [{"sku": "MUG", "on_hand": 1}]}
-    await shop.send("POST", "/v1/stock/counts", counted)
+    assert (await shop.client.post("/v1/stock/counts", json=counted)).is_success
     refused = await desk.post(f"{path}/reroute", dict(confirmation), expect=409)
     assert "That location cannot send it" in refused.text
     assert (await shop.stock("MUG"))["north"]["reserved"] == 2

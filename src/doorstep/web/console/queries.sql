@@ -102,6 +102,18 @@ DELETE FROM sessions WHERE seen_at < now() - $1::interval OR began_at < now() - 
 UPDATE sessions SET brand = $2 WHERE token_hash = $1
     AND EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = sessions.user_id AND m.brand = $2)
 
+-- name: saved_filters
+SELECT name, query FROM saved_filters WHERE user_id = $1 AND brand = $2 ORDER BY lower(name)
+
+-- name: save_filter
+-- One more, up to $5; the same name again is the same list with other filters.
+INSERT INTO saved_filters (user_id, brand, name, query)
+SELECT $1, $2, $3, $4 WHERE (SELECT count(*) FROM saved_filters WHERE user_id = $1 AND brand = $2 AND name <> $3) < $5
+ON CONFLICT (user_id, brand, name) DO UPDATE SET query = excluded.query
+
+-- name: forget_filter
+DELETE FROM saved_filters WHERE user_id = $1 AND brand = $2 AND name = $3
+
 -- name: frame
 -- What stands around every page: the brand's time, whether it stands still, and how much waits for a person.
 SELECT clock_now() AS now, c.rate, (SELECT count(*) FROM (SELECT 1 FROM exceptions WHERE resolved_at IS NULL LIMIT 100) e)

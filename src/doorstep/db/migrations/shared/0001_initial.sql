@@ -82,6 +82,18 @@ CREATE TABLE doorstep.sessions (
 CREATE INDEX sessions_user ON doorstep.sessions (user_id);
 CREATE INDEX sessions_prune ON doorstep.sessions (seen_at);
 
+-- Lists somebody looks at again and again: a name and the filters, as the list's address says them.
+CREATE TABLE doorstep.saved_filters (
+    user_id uuid NOT NULL,
+    brand text NOT NULL,
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 60),
+    query text NOT NULL CHECK (length(query) BETWEEN 1 AND 1000),
+    -- This prevents two lists of one person from having one name.
+    PRIMARY KEY (user_id, brand, name),
+    -- Who leaves the brand leaves their lists.
+    FOREIGN KEY (user_id, brand) REFERENCES doorstep.memberships ON DELETE CASCADE
+);
+
 -- Logins that failed, by name and by address, counted so that nobody can try them all.
 CREATE TABLE doorstep.failed_logins (
     door text NOT NULL CHECK (length(door) BETWEEN 1 AND 100),

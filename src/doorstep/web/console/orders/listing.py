@@ -14,7 +14,7 @@ from doorstep.kit.paging import decode
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.figures import Figures
 from doorstep.web.console.frame import show
-from doorstep.web.console.orders import filters
+from doorstep.web.console.orders import filters, saved
 from doorstep.web.console.staff import Staff
 
 SQL = statements(__package__)
@@ -50,6 +50,7 @@ async def list_orders(request: Asked, staff: Staff) -> Response[bytes]:
         at="orders",
         figures=Figures(language=staff.language, timezone=scene["timezone"], now=now),
         filters=chosen,
+        saved=await saved.saved(staff),
         known=filters.KNOWN,
         statuses=filters.STATUSES,
         found=found,
