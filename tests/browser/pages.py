@@ -331,7 +331,7 @@ CONSOLE = (
             ("held", "status=on_hold"),
             ("late", "late=yes"),
             ("personal", "kind=personalized"),
-            ("returned", "fulfillment=returned"),
+            ("returned", "fulfillment=partially_returned"),
             ("canceled", "status=canceled"),
         )
     ),
@@ -351,7 +351,7 @@ CONSOLE = (
     ),
     Page(name="console-cancel-blocked", route=f"{_DESK}/cancel", reach=console_order("status=completed", "/cancel")),
     Page(name="console-cancel-preview", route=f"{_DESK}/cancel", reach=cancel_preview_of_the_desk),
-    Page(name="console-release", route=f"{_DESK}/release", reach=from_the_desk("status=on_hold", "Release")),
+    Page(name="console-release", route=f"{_DESK}/release", reach=from_the_desk("hold=incorrect_address", "Release")),
     Page(name="console-message", route=f"{_DESK}/messages/{{message_id:str}}", reach=a_message),
     Page(name="console-resend", route=f"{_DESK}/resend", reach=a_message_again),
 )

@@ -36,7 +36,6 @@ CHOSEN = {
     "shop-jersey": ("shop-jersey", "desktop-light", 780),
     "shop-checkout": ("shop-checkout-typed", "desktop-light", 1180),
     "shop-cart-phone": ("shop-cart", "phone-dark", 900),
-    "mailbox-message": ("mail-german", "desktop-light", 940),
 }
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from playwright.async_api import ConsoleMessage, Page, Request
+from playwright.async_api import ConsoleMessage, Page, Request, Response
 
-# A browser does not blame a page for what moves within half a second of an input, and takes the setting-up of a phone's
-# screen for one: so we ask for ourselves whether somebody pressed something.
+# A browser does not blame a page for what moves soon after an input, and takes the setting-up of a phone's screen for
+# one: so we ask for ourselves whether somebody pressed something, with patience for a busy machine.
 SHIFTS = """(() => {
-  let total = 0, pressed = -1000;
+  let total = 0, pressed = -Infinity;
   const press = (event) => { pressed = event.timeStamp; };
   for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, press, { capture: true, passive: true });
-  const add = (entries) => { for (const one of entries) if (one.startTime - pressed > 500) total += one.value; };
+  const add = (entries) => { for (const one of entries) if (one.startTime - pressed > 3000) total += one.value; };
   const observer = new PerformanceObserver((list) => add(list.getEntries()));
   observer.observe({ type: "layout-shift", buffered: true });
   window.layoutShift = () => { add(observer.takeRecords()); return total; };
@@ -42,6 +42,7 @@ class Visit:
         await session.send("Network.enable")
         await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
         page.on("request", visit._ask)
+        page.on("response", visit._answer)
         page.on("requestfailed", lambda request: visit._failed.append(request))
         page.on("console", visit._tell)
         page.on("pageerror", lambda error: visit.said.append(f"uncaught: {error}"))
@@ -75,11 +76,14 @@ class Visit:
         """How much moved while the page came in, as browsers count it (cumulative layout shift)."""
         return float(await self.page.evaluate("window.layoutShift()"))
 
-    def _ask(self, request: Request) -> None:
-        if self._is_page(request) and request.redirected_from is None:
-            self._asked_for.clear()
+    def _answer(self, response: Response) -> None:
+        """A page has come: what the one before it still asked for is not its business."""
+        if self._is_page(response.request) and not 300 <= response.status < 400:
+            self._asked_for = [response.request]
             self.said.clear()
             self.foreign.clear()
+
+    def _ask(self, request: Request) -> None:
         self._asked_for.append(request)
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob", "about") and address.netloc not in self._home:

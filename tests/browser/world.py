@@ -66,18 +66,19 @@ def hold(folder: Path) -> IO[str]:
     return lock
 
 
-async def live(folder: Path, build: Callable[[Stage], Awaitable[World]]) -> None:
-    """Start a stage, build a world on it, tell where it is, and go on until nobody needs it. Parcels that are handed
-    over are taken by the van.
+async def live(folder: Path, build: Callable[[Stage], Awaitable[World]], *, lively: bool = False) -> None:
+    """Start a stage, build a world on it, tell where it is, and go on until nobody needs it. In a lively one a van
+    takes what is handed over.
     """
     run = new_run(end=START, seed=7, orders=0)
     async with on_stage(folder, run, starts_at=START, port=0, tell=lambda *_: None) as stage:
         world = await build(stage)
         write_whole(folder / WORLD_FILE, msgspec.json.encode(world))
         with (folder / LOCK_FILE).open("w") as lock:
-            van = asyncio.create_task(keep_alive(stage))
+            van = asyncio.create_task(keep_alive(stage)) if lively else None
             await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
-            van.cancel()
+            if van is not None:
+                van.cancel()
 
 
 async def build_all(stage: Stage) -> World:
@@ -156,7 +157,11 @@ async def load(hands: Hands) -> None:
 async def _a_week_ago(hands: Hands) -> dict[str, Placed]:
     """Orders that have arrived by now; of some, something goes back."""
     states = ("delivered", "return-label", "return-code", "return-store", "return-done", "return-many")
-    orders = {state: await hands.place({"sku": "MUG", "quantity": 3}, {"sku": "CARD"}, _LONG) for state in states}
+    short = {"delivered", "return-code"}
+    orders = {
+        state: await hands.place({"sku": "MUG", "quantity": 3}, {"sku": "CARD"}, *([] if state in short else [_LONG]))
+        for state in states
+    }
     orders["personal"] = await hands.place(JERSEY, {"sku": "MUG"}, service="express")
     for placed in orders.values():
         await hands.ship(placed.order_id)
@@ -217,4 +222,4 @@ async def _at_home(hands: Hands) -> dict[str, Placed]:
 BUILDERS = {"all": build_all, "journey": build_journey}
 
 if __name__ == "__main__":
-    asyncio.run(live(Path(sys.argv[1]), BUILDERS[sys.argv[2]]))
+    asyncio.run(live(Path(sys.argv[1]), BUILDERS[sys.argv[2]], lively=sys.argv[2] == "journey"))
