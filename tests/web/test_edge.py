@@ -222,3 +222,11 @@ async def test_the_intake_is_one_a_brand_and_closed_with_the_application(
         assert not any(one.closed for one in kept)
     assert len(kept) == 2
     assert all(one.closed for one in kept)
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/clock", "/nowhere"])
+async def test_head_answers_as_get_does_without_the_content(client: httpx2.AsyncClient, path: str) -> None:
+    got, looked = await client.get(path), await client.head(path)
+    assert looked.status_code == got.status_code
+    assert looked.content == b""
+    assert looked.headers["content-type"] == got.headers["content-type"]

@@ -39,12 +39,17 @@ class Api(Litestar):
             return
         identity = context.begin(scope["headers"]).encode("latin-1")
         started, status = time.monotonic(), 0
+        head = scope["method"] == "HEAD"
+        if head:  # what GET answers, without the content (RFC 9110, section 9.3.2): a look-ahead of mail scanners
+            scope = {**scope, "method": "GET"}
 
         async def sending(message: Any) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", identity)]
+            elif head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         if _unkeepable(scope):

@@ -89,13 +89,11 @@ def render(problem: Problem, scope: Any, headers: Mapping[str, str] | None = Non
         more["retry-after"] = str(problem.retry_after_s)
     if isinstance(problem, Unauthorized):
         more["www-authenticate"] = 'Bearer realm="doorstep"'
-    head = scope.get("method") == "HEAD"
     return ASGIResponse(
-        body=b"" if head else msgspec.json.encode(body, enc_hook=str),
+        body=msgspec.json.encode(body, enc_hook=str),
         status_code=problem.status,
         headers=more,
         media_type="application/problem+json",
-        is_head_response=head,
     )
 
 
