@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.async_api import Page as Tab
 
 from tests.browser.pages import PAGES, Page, Way, console, press
+from tests.browser.settings_pages import SETTINGS
 from tests.browser.shop_pages import SHOP
 from tests.browser.world import World
 
@@ -85,5 +86,5 @@ SANDBOX = (
     Page(name="carrier", route="carrier", reach=carrier("/")),
     Page(name="carrier-nothing", route="carrier", reach=carrier("/?q=zzz")),
 )
-DOORSTEPS = (*PAGES, *OFFICE, *SANDBOX)
+DOORSTEPS = (*PAGES, *OFFICE, *SETTINGS, *SANDBOX)
 ALL = (*DOORSTEPS, *SHOP)

@@ -359,6 +359,10 @@ CONSOLE = (
 PAGES = (*SHOPPER, *MAILBOX, *CONSOLE)
 
 NO_PAGES = {
+    "/brand/{brand_name:str}/{digest:str}/colors.css": "a file",
+    "/brand/{brand_name:str}/{digest:str}/logo": "a picture",
+    "/console/settings/branding/tried.css": "a file",
+    "/console/welcome": "leads to the next step",
     "/console/audit-log.csv": "a file",
     "/console/floor/next": "leads to the next work",
     "/console/floor/parcels/{shipment_id:str}/label.pdf": "a label to print",

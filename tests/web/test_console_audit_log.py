@@ -32,7 +32,8 @@ async def test_entries_show_what_was_and_what_is(shop: Shop, hire: Hire) -> None
     desk = await hire("admin")
     await note(shop, "W-1", detail={"before": {"a": 1, "same": 2}, "after": {"a": 5, "same": 2}, "note": HOSTILE})
     page = await desk.get(LOG)
-    assert '<td class="text">1</td><td class="text">5</td>' in page
+    cells = '<td data-label="Before" class="text">1</td><td data-label="After" class="text">5</td>'
+    assert cells in page
     assert "same" not in page
     assert "<script>alert" not in page
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from doorstep.kit.ids import parse
+from doorstep.kit.ids import parse, show
 from doorstep.kit.images import NoPicture, cleaned
 from doorstep.updates import token
 from doorstep.web.console.staff import Role
@@ -324,3 +324,42 @@ async def test_a_test_mail_says_what_came_back(shop: Shop, hire: Hire) -> None:
         assert "It could not be sent now." in answer.text
     finally:
         shop.messages.start()
+
+
+async def last_entry(shop: Shop) -> str:
+    return show("aud", await shop.value("SELECT entry_id FROM audit_log ORDER BY entry_id DESC LIMIT 1"))
+
+
+async def test_a_change_is_set_back_from_the_audit_log(shop: Shop, hire: Hire) -> None:
+    desk = await hire("admin")
+    channel = {"title": "Web shop, new", "currency": "GBP", "on_short": "accept", "risk_limit": "10"}
+    for path, fields, read in (
+        ("locations/north", LOCATION, "SELECT name || city || priority FROM locations WHERE code = 'north'"),
+        ("locations/north/disable", {}, "SELECT enabled::text FROM locations WHERE code = 'north'"),
+        ("services/standard", {**SERVICE, "do": "save"}, "SELECT max(price_minor)::text FROM services WHERE rank = 10"),
+        ("channels/web", channel, "SELECT title || on_short || risk_limit FROM channels"),
+        ("messages/placed/en", {"subject": "Ours", "do": "save"}, "SELECT count(*)::text FROM wordings"),
+        ("branding/accent", {"accent": "#a0206f"}, "SELECT coalesce(accent, '') FROM look"),
+        ("branding/title", {"title": "Mugs"}, "SELECT title FROM doorstep.brands WHERE brand = 'main'"),
+    ):  # fmt: skip
+        before = await shop.value(read)
+        await desk.post(f"{AT}/{path}", dict(fields))
+        assert await shop.value(read) != before, path
+        entry = await last_entry(shop)
+        assert f"{entry}/set-back" in await desk.get("/console/audit-log")
+        assert "As it would be" in await desk.get(f"/console/audit-log/{entry}/set-back")
+        await desk.post(f"/console/audit-log/{entry}/set-back")
+        assert await shop.value(read) == before, path
+
+
+async def test_what_was_changed_again_is_not_set_back(shop: Shop, hire: Hire) -> None:
+    desk = await hire("admin")
+    await desk.post(f"{AT}/branding/accent", {"accent": "#a0206f"})
+    entry = await last_entry(shop)
+    await desk.post(f"{AT}/branding/accent", {"accent": "#20a06f"})
+    assert "changed again since" in await desk.get(f"/console/audit-log/{entry}/set-back")
+    await desk.post(f"/console/audit-log/{entry}/set-back", expect=409)
+    assert await shop.value("SELECT accent FROM look") == "#20a06f"
+    await desk.post(f"/console/audit-log/{show('aud', parse('ord', 'ord_' + '0' * 32))}/set-back", expect=404)
+    agent = await hire("agent")
+    await agent.post(f"/console/audit-log/{entry}/set-back", expect=403)

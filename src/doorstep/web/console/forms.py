@@ -83,8 +83,11 @@ def currency_choices(present: str) -> list[tuple[str, str]]:
 
 
 def plain(value: Any) -> dict[str, Any]:
-    """A struct as the audit log keeps it; None is nothing."""
-    made: dict[str, Any] = {} if value is None else msgspec.to_builtins(value)
+    """A struct (or what is one no longer) as the audit log keeps it, with every field; None is nothing."""
+    if value is None:
+        return {}
+    whole = value if isinstance(value, dict) else {name: getattr(value, name) for name in value.__struct_fields__}
+    made: dict[str, Any] = msgspec.to_builtins(whole)
     return made
 
 

@@ -18,6 +18,7 @@ from doorstep.kit.ids import parse, show
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import show as frame
 from doorstep.web.console.frame import zone
+from doorstep.web.console.settings import set_back
 from doorstep.web.console.settings.index import SQL
 from doorstep.web.console.staff import Staff
 from doorstep.web.pages import HEADERS
@@ -72,6 +73,7 @@ async def show_audit_log(request: Asked, staff: Staff) -> Response[bytes]:
         actors=actors,
         actions=actions,
         show_id=show,
+        can_set_back=set_back.CAN,
     )
 
 

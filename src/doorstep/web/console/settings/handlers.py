@@ -11,6 +11,7 @@ from doorstep.web.console.settings import (
     locations,
     messages,
     services,
+    set_back,
     test_mail,
     users,
 )
@@ -26,4 +27,5 @@ HANDLERS = (
     *users.HANDLERS,
     *api_keys.HANDLERS,
     *audit_log.HANDLERS,
+    *set_back.HANDLERS,
 )

@@ -80,3 +80,6 @@ SELECT EXISTS (SELECT 1 FROM audit_log WHERE action = 'mail.test')
 
 -- name: title
 SELECT title FROM doorstep.brands WHERE brand = current_schema()
+
+-- name: audit_entry
+SELECT entry_id, actor, action, subject, order_id, detail, recorded_at FROM audit_log WHERE entry_id = $1

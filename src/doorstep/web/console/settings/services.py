@@ -79,7 +79,7 @@ async def add_service(request: Asked, staff: Staff) -> Response[bytes]:
 async def show_service(request: Asked, staff: Staff, service: str) -> Response[bytes]:
     """A service."""
     async with staff.brand.reading() as tx:
-        found, rows = await _read(tx, service)
+        found, rows = await read(tx, service)
     if found is None:
         raise NotFound("There is no such service.")
     return await _page(staff, service, to_form(found, rows), said=request.query_params.get("said", ""))
@@ -98,7 +98,7 @@ async def _put(staff: Staff, fields: Mapping[str, str], service: str) -> Respons
             sample = _sample(fields)
 
             async def tried(tx: Tx, now: datetime) -> Sequence[Dated]:
-                await _write(tx, wanted, rows, new=not service)
+                await write(tx, wanted, rows, new=not service)
                 return await promised(tx, sample, now, only=wanted.service)
 
             after = (await rehearse(staff, tried)).result
@@ -115,19 +115,21 @@ async def put(
     """Add or change a service with all its transit rows. Raises Invalid by field."""
 
     async def deed(tx: Tx, now: datetime) -> Noted:
-        before = await _read(tx, wanted.service)
-        await _write(tx, wanted, rows, new=new)
-        return Noted(difference(_known(*before) if before[0] else None, _known(wanted, rows)))
+        before = await read(tx, wanted.service)
+        await write(tx, wanted, rows, new=new)
+        return Noted(difference(described(*before) if before[0] else None, described(wanted, rows)))
 
     action = "services.add" if new else "services.change"
-    await act(staff, fields, deed, action=action, subject=wanted.service, detail=_known(wanted, rows))
+    await act(staff, fields, deed, action=action, subject=wanted.service, detail=described(wanted, rows))
 
 
-def _known(service: Service | None, rows: Sequence[TransitDays]) -> dict[str, Any]:
+def described(service: Service | None, rows: Sequence[TransitDays]) -> dict[str, Any]:
+    """A service with its transit rows, as the audit log keeps it."""
     return {**plain(service), "transit": _lines(rows)}
 
 
-async def _write(tx: Tx, wanted: Service, rows: Sequence[TransitDays], *, new: bool) -> None:
+async def write(tx: Tx, wanted: Service, rows: Sequence[TransitDays], *, new: bool) -> None:
+    """Keep a service with all its transit rows. Raises Invalid by field."""
     known = await delivery.services(tx)
     if new and wanted.service in known:
         raise Invalid([Fault("/service", "There is a service of this code.")])
@@ -142,7 +144,8 @@ async def _write(tx: Tx, wanted: Service, rows: Sequence[TransitDays], *, new: b
         raise Invalid(faults) from None
 
 
-async def _read(tx: Tx, service: str) -> tuple[Service | None, list[TransitDays]]:
+async def read(tx: Tx, service: str) -> tuple[Service | None, list[TransitDays]]:
+    """A service and its transit rows; None when there is none."""
     table = await delivery.transit_table(tx)
     return (await delivery.services(tx)).get(service), [row for row in table.rows if row.service == service]
 
@@ -167,7 +170,7 @@ def of_form(fields: Mapping[str, str]) -> tuple[Service, list[TransitDays]]:
     except Invalid as refused:
         faults += refused.faults
     try:
-        rows = _transit(fields.get("service", ""), fields.get("transit", ""))
+        rows = transit_rows(fields.get("service", ""), fields.get("transit", ""))
     except Invalid as refused:
         faults += refused.faults
     if faults or found is None:
@@ -175,7 +178,7 @@ def of_form(fields: Mapping[str, str]) -> tuple[Service, list[TransitDays]]:
     return found, rows
 
 
-def _transit(service: str, text: str) -> list[TransitDays]:
+def transit_rows(service: str, text: str) -> list[TransitDays]:
     """The lines of the field: country, postcode prefix (or nothing), days. Raises Invalid naming each line at fault."""
     rows, faults = [], []
     lines = text.splitlines()
