@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_skeleton, format_time
+from babel.dates import format_skeleton, format_time
 from babel.numbers import format_currency, format_decimal
 
 from doorstep.kit.money import digits
@@ -31,10 +31,6 @@ class Figures:
         skeleton = "MMMEd" if local.year == self.now.year else "yMMMd"
         return str(format_skeleton(skeleton, local, locale=self._locale))
 
-    def long_day(self, moment: datetime | str | None) -> str:
-        """`Tuesday, 24 November 2026`."""
-        return str(format_date(self.local(moment), "full", locale=self._locale)) if moment else ""
-
     def time(self, moment: datetime | str) -> str:
         """`14:30`."""
         return str(format_time(self.local(moment), "short", locale=self._locale))
@@ -46,10 +42,6 @@ class Figures:
         if self.local(moment).date() == self.now.date():
             return self.time(moment)
         return f"{self.day(moment)}, {self.time(moment)}"
-
-    def exact(self, moment: datetime | str) -> str:
-        """`24/11/2026, 14:30:05`, to be shown on demand."""
-        return str(format_datetime(self.local(moment), "short", locale=self._locale))
 
     def money(self, amount_minor: int, currency: str) -> str:
         """An amount with its currency."""
