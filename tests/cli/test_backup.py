@@ -26,6 +26,7 @@ from doorstep.web.api import create_app
 from tests.cli.conftest import Run
 from tests.cli.test_commands import NOWHERE, statement
 from tests.support.shop import Shop, alive
+from tests.web.test_shopper import SECRET
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ async def test_an_order_comes_back_as_it_was_and_goes_on_from_there(
     assert ran.json["audit"]["brands"].keys() == {"acme", "main"}
     assert ran.json["applied"] == []
     again = Database(empty)
-    app = create_app(Settings(secret="x" * 32), database=again, reactions=REACTIONS, make_intake=Intake)
+    app = create_app(Settings(secret=SECRET), database=again, reactions=REACTIONS, make_intake=Intake)
     transport = httpx2.ASGITransport(app=app)  # type: ignore[arg-type]  # the same protocol, typed more narrowly
     headers = {"authorization": shop.client.headers["authorization"]}
     async with alive(app), httpx2.AsyncClient(transport=transport, base_url="http://shop", headers=headers) as client:
