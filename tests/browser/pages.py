@@ -208,6 +208,17 @@ def exceptions_to(deed: str) -> Way:
     return reach
 
 
+def stock_of(sku: str, more: str = "") -> Way:
+    """A product's stock, or a page below it."""
+
+    async def reach(tab: Tab, world: World) -> None:
+        await console(f"/console/stock?q={sku}")(tab, world)
+        address = await tab.locator("a[data-row]").first.get_attribute("href")
+        await tab.goto(f"{world.api}{address}{more}")
+
+    return reach
+
+
 def console_order(query: str, more: str = "") -> Way:
     """The first order of a list of the console, or a page below it."""
 
@@ -296,6 +307,7 @@ MAILBOX = (
 
 _FLOOR, _WORK = "/console/floor", "/console/floor/{work_id:str}"
 _EXCEPTIONS = "/console/exceptions"
+_STOCK, _SKU = "/console/stock", "/console/stock/{sku_id:int}"
 
 CONSOLE = (
     Page(name="console-login", route="/console/login", reach=log_in_wrong, status=422),
@@ -320,6 +332,28 @@ CONSOLE = (
     ),
     Page(name="console-work-reject", route=f"{_WORK}/reject", reach=work("accept", "/reject")),
     Page(name="console-slip", route=f"{_WORK}/slip", reach=work("pack", "/slip")),
+    Page(name="console-stock", route=_STOCK, reach=console(_STOCK)),
+    Page(name="console-stock-low", route=_STOCK, reach=console(f"{_STOCK}?sort=low&location=north")),
+    Page(name="console-stock-nothing", route=_STOCK, reach=console(f"{_STOCK}?q=zzz")),
+    Page(name="console-stock-of", route=_SKU, reach=stock_of("MUG")),
+    Page(name="console-stock-change", route=f"{_SKU}/change", reach=stock_of("MUG", "/change?location=north")),
+    Page(
+        name="console-stock-fault",
+        route=f"{_SKU}/preview",
+        reach=stock_of("MUG", "/preview?location=north&deed=adjust&units=0"),
+        status=422,
+    ),
+    Page(
+        name="console-stock-preview",
+        route=f"{_SKU}/preview",
+        reach=stock_of("MUG", "/preview?location=north&deed=transfer&units=3&to=south"),
+    ),
+    Page(
+        name="console-stock-refused",
+        route=f"{_SKU}/preview",
+        reach=stock_of("MUG", "/preview?location=north&deed=count&units=0"),
+        status=409,
+    ),
     Page(name="console-trouble", route=_WORK, reach=console(f"{_FLOOR}/ful_nothing"), status=404),
     Page(name="console-orders", route="/console/orders", reach=console("/console/orders")),
     Page(name="console-orders-filtered", route="/console/orders", reach=console("/console/orders?q=mug&lane=standard")),

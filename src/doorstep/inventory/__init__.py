@@ -5,6 +5,7 @@ more than it took; on_hand, damaged and quality_control are the sums of the move
 claims, of orders and of carts. Locks are taken by (sku_id, location_id), after the rows of the orders.
 """
 
+from doorstep.inventory.adjust import Change, adjust
 from doorstep.inventory.audit import audit
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
 from doorstep.inventory.locations import PutLocation, locations, put_locations
@@ -24,6 +25,7 @@ from doorstep.inventory.soft import (
 
 __all__ = [
     "CartClaim",
+    "Change",
     "Claim",
     "ClaimRefused",
     "Disposition",
@@ -31,6 +33,7 @@ __all__ = [
     "PutLocation",
     "Received",
     "Restock",
+    "adjust",
     "audit",
     "cart_claims",
     "claim",

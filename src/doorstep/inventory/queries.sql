@@ -192,6 +192,9 @@ WHERE m.kind = $1 AND m.reference = $2 AND m.location_id = $3 AND m.sku_id = ANY
 SELECT sku_id, on_hand, reserved, damaged, quality_control, oversell_limit FROM stock
 WHERE location_id = $1 AND sku_id = ANY($2) ORDER BY sku_id, location_id FOR NO KEY UPDATE
 
+-- name: stock_row
+SELECT on_hand, reserved, damaged, quality_control, oversell_limit FROM stock WHERE sku_id = $1 AND location_id = $2
+
 -- name: add_incoming
 INSERT INTO incoming (incoming_id, reference, sku_id, location_id, quantity, expected_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::timestamptz[])

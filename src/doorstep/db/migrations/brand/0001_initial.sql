@@ -206,6 +206,8 @@ CREATE TABLE products (
     return_days integer NOT NULL DEFAULT 30 CHECK (return_days BETWEEN 0 AND 730),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
+-- Products by words of their SKU and title, or by how these begin.
+CREATE INDEX products_words ON products USING gin (to_tsvector('simple', sku || ' ' || title));
 -- Where goods are and where work is done.
 CREATE TABLE locations (
     location_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -18,6 +18,7 @@ from doorstep.web.console.floor import parcels, reads
 from doorstep.web.console.floor.reads import SQL
 from doorstep.web.console.floor.stages import STEPS, Step
 from doorstep.web.console.frame import show
+from doorstep.web.console.scope import place_named
 from doorstep.web.console.staff import Staff
 from doorstep.web.pages import form, see
 
@@ -41,7 +42,7 @@ async def show_board(request: Asked, staff: Staff) -> Response[bytes]:
     async with staff.brand.reading() as tx:
         tiles = await reads.tiles(tx, staff)
         if asked.get("location"):
-            place = await reads.place_of(tx, staff, asked["location"])
+            place = await place_named(tx, staff, asked["location"])
         elif len(tiles) == 1:
             place = tiles[0].place
         else:
@@ -69,7 +70,7 @@ async def show_next(request: Asked, staff: Staff) -> Response[bytes]:
     asked = request.query_params
     step = step_named(asked.get("step", ""))
     async with staff.brand.reading() as tx:
-        place = await reads.place_of(tx, staff, asked.get("location", ""))
+        place = await place_named(tx, staff, asked.get("location", ""))
         found = await reads.next_work(tx, place.location_id, step)
     if found is None:
         return see(board_path(place.code, step or "", "nothing_left"))
@@ -81,7 +82,7 @@ async def accept_all(request: Asked, staff: Staff) -> Response[bytes]:
     """Accept what waits at a location, up to 200 at once; what is on hold stays."""
     fields = await form(request)
     async with staff.brand.reading() as tx:
-        place = await reads.place_of(tx, staff, fields.get("location", ""))
+        place = await place_named(tx, staff, fields.get("location", ""))
 
     async def deed(tx: Tx, now: datetime) -> None:
         rows = await tx.fetch(SQL.work, place.location_id, ["accept"], *reads.FIRST, _WAVE, True)

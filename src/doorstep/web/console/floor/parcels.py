@@ -21,6 +21,7 @@ from doorstep.web.console.acting import act
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.floor import reads
 from doorstep.web.console.floor.reads import SQL
+from doorstep.web.console.scope import place_named
 from doorstep.web.console.staff import Staff
 from doorstep.web.pages import HEADERS, form, see
 
@@ -70,7 +71,7 @@ async def hand_over(request: Asked, staff: Staff) -> Response[bytes]:
     fields = await form(request)
     keys = _ticked(fields)
     async with staff.brand.reading() as tx:
-        place = await reads.place_of(tx, staff, fields.get("location", ""))
+        place = await place_named(tx, staff, fields.get("location", ""))
         there = {row["shipment_id"]: row["location_id"] for row in await tx.fetch(SQL.locations_of_parcels, keys)}
     if any(there.get(key) != place.location_id for key in keys):
         raise NotFound("One of these parcels is not at this location.")

@@ -113,15 +113,6 @@ async def tiles(tx: Tx, staff: Staff) -> list[Tile]:
     return sorted(made, key=lambda tile: (not tile.work, tile.place.priority, tile.place.code))
 
 
-async def place_of(tx: Tx, staff: Staff, code: str) -> Location:
-    """The location with this code. Raises NotFound, or Forbidden when it is not theirs."""
-    for place in (await inventory.locations(tx)).values():
-        if place.code == code:
-            staff.require_at(place.location_id)
-            return place
-    raise NotFound("There is no such location.")
-
-
 async def items(tx: Tx, place: Location, step: Step, cursor: str) -> tuple[list[Item], str | None]:
     """A page of a location's work at a step, express first, then by when it must leave."""
     after = decode(cursor, (int, datetime, UUID)) if cursor else FIRST

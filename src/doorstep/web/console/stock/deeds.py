@@ -1,0 +1,188 @@
+"""Changes of stock by hand: what a form wishes, what is wrong with it, and the verb that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+
+from doorstep import inventory
+from doorstep.db import Tx
+from doorstep.inventory import Change, Location
+from doorstep.kit.errors import Conflict, Fault, Invalid, NotFound
+from doorstep.web.console.scope import place_named
+from doorstep.web.console.staff import Staff
+from doorstep.web.console.stock import reads
+from doorstep.web.console.stock.reads import SQL
+
+Deed = Literal["count", "receive", "adjust", "sort", "transfer", "undo"]
+DEEDS: Final[tuple[Deed, ...]] = get_args(Deed)
+State = Literal["sellable", "damaged", "quality_control", "gone"]
+STATES: Final[tuple[State, ...]] = get_args(State)
+# Why the book is changed; the movements keep these words.
+REASONS: Final = ("found", "lost", "broken", "used here", "wrong in the book")
+_UNITS_MOST: Final = 1_000_000
+_TEXT_MOST: Final = 100
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """A change that is well-formed. `units` counted, received or moved; of an adjustment, more or less than nothing."""
+
+    deed: Deed
+    place: Location
+    units: int
+    reason: str = ""
+    reference: str = ""
+    to: Location | None = None
+    source: State = "sellable"
+    target: State = "damaged"
+    movement_id: int = 0
+
+    @property
+    def places(self) -> list[Location]:
+        """Where something changes."""
+        return [self.place, *([self.to] if self.to else [])]
+
+
+async def wish_of(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) -> Wish:
+    """What the form wishes. Raises Invalid naming every field that is wrong, NotFound or Forbidden for a location."""
+    deed = next((one for one in DEEDS if one == fields.get("deed")), None)
+    if deed is None:
+        raise NotFound("There is no such change.")
+    if deed == "undo":
+        return await _undo(tx, staff, sku_id, fields)
+    place = await place_named(tx, staff, fields.get("location", ""))
+    faults: list[Fault] = []
+    wish: dict[str, Any] = {"deed": deed, "place": place, "units": _units(deed, fields.get("units", ""), faults)}
+    if deed == "receive":
+        wish["reference"] = _text("reference", fields, faults)
+    elif deed == "adjust":
+        wish["reason"] = _text("reason", fields, faults)
+    elif deed == "sort":
+        wish |= _sorting(fields, faults)
+    elif deed == "transfer":
+        wish["to"] = await place_named(tx, staff, fields.get("to", ""))
+        if wish["to"] == place:
+            faults.append(Fault("/to", "Another location than this one."))
+    if faults:
+        raise Invalid(faults)
+    return Wish(**wish)
+
+
+def _units(deed: Deed, text: str, faults: list[Fault]) -> int:
+    digits = text[1:] if deed == "adjust" and text[:1] in ("-", "+") else text
+    fits = digits.isascii() and digits.isdigit() and len(digits) <= 10 and int(digits) <= _UNITS_MOST
+    if not fits or (int(digits) == 0 and deed != "count"):
+        faults.append(Fault("/units", f"A whole number up to {_UNITS_MOST}."))
+        return 0
+    return -int(digits) if text.startswith("-") else int(digits)
+
+
+def _text(name: str, fields: Mapping[str, str], faults: list[Fault]) -> str:
+    text = fields.get(f"other_{name}") or fields.get(name, "")
+    if not 1 <= len(text) <= _TEXT_MOST or not text.isprintable():
+        faults.append(Fault(f"/{name}", f"1 to {_TEXT_MOST} printable characters."))
+    return text
+
+
+def _sorting(fields: Mapping[str, str], faults: list[Fault]) -> dict[str, State]:
+    source = next((one for one in STATES if one == fields.get("source") and one != "gone"), None)
+    target = next((one for one in STATES if one == fields.get("target")), None)
+    if source is None or target is None or source == target:
+        faults.append(Fault("/target", "From one state into another."))
+        return {}
+    return {"source": source, "target": target}
+
+
+async def _undo(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) -> Wish:
+    text = fields.get("movement", "")
+    fits = text.isascii() and text.isdigit() and len(text) <= 18
+    row = await tx.fetchrow(SQL.movement, int(text)) if fits else None
+    if row is None or row["sku_id"] != sku_id:
+        raise NotFound("There is no such movement.")
+    staff.require_at(row["location_id"])
+    place = (await inventory.locations(tx))[row["location_id"]]
+    if not reads.undoable(row):
+        raise Conflict("Only what a person adjusted can be taken back. Count the shelf instead.")
+    return Wish(deed="undo", place=place, units=0, movement_id=row["movement_id"])
+
+
+async def do(tx: Tx, wish: Wish, *, sku_id: int, reference: str, actor: str, now: datetime) -> None:
+    """Do it. `reference` is new for each form. Raises Conflict when it does not fit the stock as it is."""
+    at = wish.place.location_id
+    if wish.deed == "count":
+        await inventory.count(tx, reference=reference, location_id=at, units={sku_id: wish.units}, actor=actor, now=now)
+    elif wish.deed == "receive":
+        units = {sku_id: wish.units}
+        if not await inventory.receive(tx, reference=wish.reference, location_id=at, units=units, actor=actor, now=now):
+            raise Conflict("This delivery note was booked here before, with as many. It counts once.")
+    else:
+        changes, kind = await _changes(tx, wish, sku_id)
+        await inventory.adjust(
+            tx,
+            changes=changes,
+            kind="transferred" if kind == "transferred" else "adjusted",
+            reason=_why(wish),
+            reference=reads.undo_reference(wish.movement_id) if wish.deed == "undo" else reference,
+            actor=actor,
+            now=now,
+        )
+
+
+async def _changes(tx: Tx, wish: Wish, sku_id: int) -> tuple[list[Change], str]:
+    at = wish.place.location_id
+    if wish.deed == "adjust":
+        return [Change(sku_id=sku_id, location_id=at, on_hand=wish.units)], "adjusted"
+    if wish.deed == "transfer":
+        assert wish.to is not None
+        gone = Change(sku_id=sku_id, location_id=at, on_hand=-wish.units)
+        come = Change(sku_id=sku_id, location_id=wish.to.location_id, on_hand=wish.units)
+        return [gone, come], "transferred"
+    if wish.deed == "sort":
+        held = {state: wish.units * ((wish.target == state) - (wish.source == state)) for state in STATES}
+        return [
+            Change(
+                sku_id=sku_id,
+                location_id=at,
+                on_hand=-held["gone"],
+                damaged=held["damaged"],
+                quality_control=held["quality_control"],
+            )
+        ], "adjusted"
+    row = await tx.fetchrow(SQL.movement, wish.movement_id)
+    assert row is not None
+    if await tx.fetch(SQL.undone, sku_id, [at], [reads.undo_reference(wish.movement_id)]):
+        raise Conflict("It was taken back before.")
+    return [
+        Change(
+            sku_id=sku_id,
+            location_id=at,
+            on_hand=-row["on_hand_delta"],
+            damaged=-row["damaged_delta"],
+            quality_control=-row["quality_control_delta"],
+        )
+    ], "adjusted"
+
+
+def _why(wish: Wish) -> str:
+    """The movement's reason, as the book keeps it."""
+    if wish.deed == "transfer":
+        assert wish.to is not None
+        return f"{wish.place.code} to {wish.to.code}"
+    if wish.deed == "sort":
+        return f"{wish.source} to {wish.target}".replace("_", " ")
+    return "undone" if wish.deed == "undo" else wish.reason
+
+
+def said_of(wish: Wish) -> dict[str, object]:
+    """The wish for the audit log."""
+    return {
+        "location": wish.place.code,
+        "units": wish.units,
+        **{name: text for name in ("reason", "reference") if (text := getattr(wish, name))},
+        **({"to": wish.to.code} if wish.to else {}),
+        **({"from": wish.source, "into": wish.target} if wish.deed == "sort" else {}),
+        **({"movement": wish.movement_id} if wish.deed == "undo" else {}),
+    }
