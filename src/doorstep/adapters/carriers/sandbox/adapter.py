@@ -15,15 +15,15 @@ from doorstep.adapters.settings import Settings
 from doorstep.kit.outcomes import Refused
 from doorstep.shipping.ports import Label, LabelRequest, Party, TrackingStatus, TrackingUpdate
 
-# Our services in their products; a service may be sold in a second currency.
+# Our services in their products, the cheapest first; a service may be sold in a second currency.
 _PRODUCT = {
     "standard": "STD",
-    "express": "EXP",
-    "fast-track": "FTK",
     "standard-eur": "STD",
-    "express-eur": "EXP",
-    "fast-track-eur": "FTK",
     "pickup-eur": "STD",
+    "express": "EXP",
+    "express-eur": "EXP",
+    "fast-track": "FTK",
+    "fast-track-eur": "FTK",
 }
 
 # Their words in our canon. A word they add tomorrow must not stop the rest: it maps to `pending`, which moves nothing.
