@@ -14,9 +14,11 @@ import pytest
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
+from doorstep.db import Database
 from doorstep.kit.ids import parse
 from doorstep.kit.templates import catalogs
 from doorstep.updates import token
+from doorstep.web.api.keys import create
 from doorstep.web.shopper import door
 from tests.support.shop import ADDRESS, CUSTOMER, Shop
 
@@ -365,9 +367,14 @@ async def test_the_page_of_a_very_long_order_is_light_at_first_and_shows_all_whe
     assert len(short) < 60_000
 
 
-async def test_the_answer_of_placing_says_where_the_page_is(shop: Shop) -> None:
+async def test_the_answer_of_placing_says_where_the_page_is(shop: Shop, database: Database) -> None:
     placed = await shop.place({"sku": "MUG"})
     assert placed["order_page"].endswith(link(placed))
     read = await shop.get(f"/v1/orders/{placed['order_id']}")
     assert read["order_page"] == placed["order_page"]
+    async with database.shared() as tx:
+        _, secret = await create(tx, brand="main", name="reader", scope="read")
+    headers = {"Authorization": f"Bearer {secret}"}
+    only_looked = await shop.client.get(f"/v1/orders/{placed['order_id']}", headers=headers)
+    assert only_looked.json()["order_page"] == "", "with the link a key could do what it may not"
     assert f"Order {placed['number']}" in await page(shop, "/o/" + placed["order_page"].rpartition("/o/")[2])

@@ -175,7 +175,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     """An order with everything that belongs to it, but for the work, parcels and returns, which have lists of their
-    own. `order_page`: its page for its customer; whoever has the link sees the order.
+    own. `order_page`: its page for its customer; whoever has the link sees the order. It is empty for a key that may
+    only read.
     """
 
     order_id: str

@@ -80,8 +80,12 @@ async def ports() -> Mapping[str, object]:
 
 
 async def order_page(actor: str) -> OrderPage:
-    """Where an order's page is, by the order's id: the link in every message to its customer."""
+    """Where an order's page is, by the order's id: the link in every message to its customer. A key that may only read
+    gets none: with the link one acts as the customer.
+    """
     settings, name = context.app_state().settings, context.principal.get().brand.name
+    if not context.principal.get().writes:
+        return OrderPage(address=lambda _: "")
     return OrderPage(address=lambda order: f"{settings.url}/o/{token(settings.secret, name, parse('ord', order))}")
 
 

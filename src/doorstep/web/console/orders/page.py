@@ -35,7 +35,7 @@ async def show_order(request: Asked, staff: Staff, order_id: Key) -> Response[by
         said=request.query_params.get("said", ""),
         undo=request.query_params.get("undo", ""),
         whole="all" in request.query_params,
-        link=customers_link(staff, known),
+        link=customers_link(staff, known) if staff.may("orders.act") else "",
         message_id=lambda one: show_id("upd", one.update_id),
         note_id=lambda one: show_id("not", one.note_id),
         **facts(known, staff),
@@ -52,6 +52,8 @@ async def show_message(staff: Staff, order_id: Key, message_id: Key) -> Response
         if message is None:
             raise NotFound("The order has no such message.")
         subject, text = await words_of(tx, key)
+    if not staff.may("orders.act"):
+        text = text.replace(customers_link(staff, known), "…")
     return await show(
         staff,
         "console/orders/message.html",
@@ -70,7 +72,9 @@ def facts(known: Known, staff: Staff) -> dict[str, Any]:
 
 
 def customers_link(staff: Staff, known: Known) -> str:
-    """The order's page for its customer, which opens it to whoever has the link."""
+    """The order's page for its customer. Whoever has the link may do there what the customer may: it is not for those
+    who only look.
+    """
     settings = app_state().settings
     return f"{settings.url}/o/{updates.token(settings.secret, staff.brand.name, known.order_id)}"
 
