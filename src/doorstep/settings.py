@@ -21,6 +21,7 @@ VARIABLES = {
     "HOST, PORT": "where the server listens; 127.0.0.1 and 8080",
     "PROCESSES": "server processes; 1",
     "URL": "the address under which people reach it; http://HOST:PORT",
+    "PROXIES": "how many proxies of yours stand before the server, each naming its caller in X-Forwarded-For; 0",
     "ANSWER_WITHIN": "seconds an outside service may take before we ask again; 5",
     "POOL_SIZE": "connections a brand and process; 8",
     "STATEMENT_CACHE": "prepared statements a connection; 1024, 0 behind PgBouncer",
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     processes: int = 1
     public_url: str = ""
+    proxies: int = 0
     answer_within_s: int = 5
     pool_size: int = 8
     statement_cache: int = 1024
@@ -88,6 +90,7 @@ def read(env: Mapping[str, str]) -> Settings:
         port=text.number("PORT", 8080, 1, 65_535),
         processes=text.number("PROCESSES", 1, 1, 64),
         public_url=text.url("URL", ("http", "https")).rstrip("/"),
+        proxies=text.number("PROXIES", 0, 0, 10),
         answer_within_s=text.number("ANSWER_WITHIN", 5, 1, 120),
         pool_size=text.number("POOL_SIZE", 8, 1, 200),
         statement_cache=text.number("STATEMENT_CACHE", 1024, 0, 100_000),
@@ -111,6 +114,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "PORT": str(settings.port),
         "PROCESSES": str(settings.processes),
         "URL": settings.public_url,
+        "PROXIES": str(settings.proxies),
         "ANSWER_WITHIN": str(settings.answer_within_s),
         "POOL_SIZE": str(settings.pool_size),
         "STATEMENT_CACHE": str(settings.statement_cache),

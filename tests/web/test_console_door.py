@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import httpx2
+import msgspec
 import pytest
 
 from doorstep.db import Database
@@ -89,6 +91,62 @@ async def test_a_good_login_forgets_the_bad_ones_before_it(shop: Shop, hire: Hir
         assert (await log_in(shop, desk.login, PASSWORD)).status_code == 303
 
 
+async def test_who_gets_in_uses_nobody_elses_tries_up(shop: Shop, hire: Hire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "ADDRESS", 3)
+    desks = [await hire("agent") for _ in range(5)]
+    for desk in desks:  # a shift begins, all behind one address
+        assert (await log_in(shop, desk.login, PASSWORD)).status_code == 303
+    statuses = [(await log_in(shop, f"nobody-{n}", "no")).status_code for n in range(4)]
+    assert statuses == [422, 422, 422, 429]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "ours", "theirs", "heard"),
+    [
+        (1, "192.0.2.7", "192.0.2.8", True),
+        (
+            1,
+            "192.0.2.7, 198.51.100.1",
+            "192.0.2.8, 198.51.100.1",
+            False,
+        ),  # what a caller writes in front is not believed
+        (2, "192.0.2.7, 198.51.100.1", "192.0.2.8, 198.51.100.1", True),
+        (1, "2001:db8::1", "2001:db8::2", False),  # one network
+        (1, "2001:db8::1", "2001:db8:0:1::1", True),
+        (0, "192.0.2.7", "192.0.2.8", False),
+        (1, "<b>", "<b>", False),
+    ],
+)
+async def test_behind_proxies_a_strangers_guesses_lock_the_stranger_out(
+    shop: Shop, hire: Hire, proxies: int, ours: str, theirs: str, heard: bool
+) -> None:
+    desk = await hire("admin")
+    state = shop.client._transport.app.state  # type: ignore[attr-defined]  # the application behind the test's client
+    state.settings = msgspec.structs.replace(state.settings, proxies=proxies)
+
+    async def tried(password: str, address: str) -> int:
+        fields, headers = {"login": desk.login, "password": password}, {"x-forwarded-for": address}
+        return (await shop.client.post("/console/login", data=fields, headers=headers)).status_code
+
+    assert [await tried("no", theirs) for _ in range(6)] == [422] * 5 + [429]
+    assert await tried(PASSWORD, ours) == (303 if heard else 429)
+
+
+async def test_a_password_that_was_replaced_while_it_was_looked_at_lets_nobody_in(
+    shop: Shop, hire: Hire, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, slow = await hire("agent"), people.is_right
+
+    async def meanwhile(password: str, kept: str | None) -> bool:
+        right = await slow(password, kept)
+        async with database.shared() as tx:
+            await people.reset_password(tx, await people.somebody(tx, "main", desk.login), "another long one")
+        return right
+
+    monkeypatch.setattr(people, "is_right", meanwhile)
+    assert (await log_in(shop, desk.login, PASSWORD)).status_code == 422
+
+
 async def test_a_session_ends_when_it_is_idle_or_old_or_the_person_leaves(
     shop: Shop, hire: Hire, database: Database
 ) -> None:
@@ -133,7 +191,7 @@ async def test_the_first_password_must_be_replaced_before_anything_else(shop: Sh
     headers = {"cookie": f"{door.COOKIE}={token}"}
     first = await shop.client.get("/console", headers=headers)
     csrf = (await shop.client.get("/console/account", headers=headers)).text.partition('name="csrf" value="')[2][:64]
-    assert first.status_code == 200 or first.headers["location"].startswith("/console/account")
+    assert (first.status_code, first.headers["location"]) == (303, "/console/account?said=change_first")
 
     async def change(old: str, new: str, again: str = "") -> int:
         fields = {"csrf": csrf, "old": old, "password": new, "again": again or new}
@@ -181,6 +239,14 @@ async def test_an_unfit_account_is_refused(
             await people.add(tx, login=login, name=name, password=password, brand="main", role=role)
 
 
+async def test_a_short_login_may_be_in_a_password_by_chance(shop: Shop, database: Database) -> None:
+    async with database.shared() as tx:
+        await people.add(tx, login="ed", name="Ed", password="12ed-90ab-cdef", brand="main", role="agent")
+    with pytest.raises(Invalid):
+        async with database.shared() as tx:
+            await people.add(tx, login="eddy", name="Ed", password="eddy-is-here", brand="main", role="agent")
+
+
 async def test_a_login_is_one_persons_however_it_is_written(shop: Shop, database: Database) -> None:
     async with database.shared() as tx:
         await people.add(tx, login="Ada@Shop.test", name="Ada", password=PASSWORD, brand="main", role="agent")
@@ -198,6 +264,16 @@ def test_every_route_of_the_console_names_the_permission_it_needs() -> None:
             assert handler.opt.get("needs") in PERMISSIONS, handler.paths
             assert door.guard in (handler.guards or []), handler.paths
     assert all(roles <= set(ROLES) and "admin" in roles for roles in PERMISSIONS.values())
+
+
+async def test_time_passes_once_for_each_press_and_it_is_written_down(shop: Shop, hire: Hire) -> None:
+    desk = await hire("admin")
+    state = shop.client._transport.app.state  # type: ignore[attr-defined]  # the application behind the test's client
+    state.settings = msgspec.structs.replace(state.settings, clock_by_hand=True)
+    before = await shop.brand.now()
+    await desk.post("/console/clock", {"step": "half_day"})
+    assert timedelta(hours=12) <= await shop.brand.now() - before < timedelta(hours=13)
+    assert await shop.value("SELECT array_agg(detail ->> 'step') FROM audit_log") == ["half_day"]
 
 
 async def test_an_entry_of_the_audit_log_stays_as_it_was_written(shop: Shop, hire: Hire, database: Database) -> None:

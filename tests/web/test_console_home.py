@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from doorstep.kit.ids import new_id, show
+from doorstep.web.console import home
 from tests.support.shop import MONDAY, STOCK, Shop
 from tests.support.staff import Desk, Hire
 
@@ -63,6 +65,14 @@ async def test_the_first_page_adds_up_what_happened(shop: Shop, hire: Hire) -> N
     assert json.loads(rows) == {
         "placed_regular": 1, "placed_personalized": 1, "handed_over": 1, "delivered_in_time": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ["Europe/London", "Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+def test_a_parcel_arrives_on_a_day_of_the_shop_whatever_its_zone(zone: str) -> None:
+    hour = datetime(2026, 3, 2, 18, tzinfo=UTC)
+    today = datetime(2026, 3, 3, tzinfo=ZoneInfo(zone))
+    found = home._by_day({hour: {"delivered_in_time": 3, "delivered_late": 1}}, today)
+    assert (found["arrived"], found["kept_percent"], sum(found["parcels"])) == (4, 75.0, 4)
 
 
 async def test_a_figure_counts_each_event_once_however_often_the_worker_starts(shop: Shop) -> None:

@@ -11,6 +11,7 @@ import hmac
 import re
 import secrets
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -139,26 +140,28 @@ async def _of_session(request: Asked) -> Staff | None:
 async def log_in(request: Asked, login: str, password: str) -> Cookie | None:
     """A new session's cookie; None for a wrong pair, whatever is wrong with it. Raises TooMany after a few of them.
 
-    The attempt is counted before the password is looked at, so that many at once cannot all be the fifth.
+    The attempt is counted before the password is looked at, so that many at once cannot all be the fifth; a good one is
+    taken from the count again.
     """
     database: Database = app_state().database
     login = login.strip().lower()[:254]
-    pair, limits = _doors(login, request.client.host if request.client else "")
+    pair, limits = _doors(login, _address(request))
     async with database.shared() as tx:
         await tx.execute(SQL.queue_at, list(limits))
         failed = await tx.fetch(SQL.failed_logins, list(limits), WINDOW)
         if any(row["failed"] >= limits[row["door"]] for row in failed):
             raise TooMany("Too many failed logins. Try again in a quarter of an hour.")
-        await tx.execute(SQL.login_failed, list(limits))
+        counted_at = await tx.fetchval(SQL.login_failed, list(limits))
         user = await tx.fetchrow(SQL.find_user, login)
     right = await people.is_right(password[: people.PASSWORD_MOST + 1], user["password_hash"] if user else None)
     if user is None or not right:
         return None
     async with database.shared() as tx:
         brands = await tx.fetch(SQL.memberships, user["user_id"])
-        if not brands:
-            return None
-        await tx.execute(SQL.login_worked, [pair])
+        now = await tx.fetchrow(SQL.find_user, login)
+        if not brands or now is None or now["password_hash"] != user["password_hash"]:
+            return None  # while it was looked at, somebody gave them a new one
+        await tx.execute(SQL.login_worked, pair, list(limits), counted_at)
         token = secrets.token_urlsafe(32)  # always a new one: a session somebody planted is worth nothing
         await tx.execute(SQL.begin_session, digest(token), user["user_id"], brands[0]["brand"])
         await tx.execute(SQL.prune_sessions, IDLE, OPEN)
@@ -204,6 +207,24 @@ def path_here() -> str:
 def _path(scope: Any) -> str:
     query = scope["query_string"].decode("latin-1")
     return str(scope["path"]) + (f"?{query}" if query else "")
+
+
+def _address(request: Asked) -> str:
+    """Who calls: the one our outermost proxy names, or whoever stands at the other end. Of IPv6 the network, for
+    everybody has many addresses in theirs.
+    """
+    host = request.client.host if request.client else ""
+    proxies = app_state().settings.proxies
+    named = [one.strip() for one in ",".join(request.headers.getall("x-forwarded-for", [])).split(",")]
+    if proxies and len(named) >= proxies:
+        host = named[-proxies]
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return str(address)
 
 
 def _doors(login: str, address: str) -> tuple[str, dict[str, int]]:

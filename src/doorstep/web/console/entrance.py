@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from litestar import Response, get, post
@@ -13,6 +13,7 @@ from doorstep.kit.errors import Fault, Forbidden, Invalid, TooMany
 from doorstep.kit.templates import LANGUAGES, language_of
 from doorstep.web.api.context import app_state
 from doorstep.web.console import door, people
+from doorstep.web.console.acting import act
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import faults_by_field, show, trouble
 from doorstep.web.console.people import SQL
@@ -118,11 +119,11 @@ async def let_time_pass(request: Asked, staff: Staff) -> Response[bytes]:
     if step is None:
         raise Invalid([Fault("/step", f"A step is one of {', '.join(_STEPS)}.")])
 
-    async def act(tx: Tx) -> None:
+    async def passed(tx: Tx, now: datetime) -> None:
         await tx.execute(SQL.let_time_pass, step)
         await tx.execute(SQL.wake)
 
-    await staff.brand.run(act)
+    await act(staff, fields, passed, action="clock.advance", subject="clock", detail={"step": fields["step"]})
     return see(door.safe_next(fields.get("next", "")))
 
 

@@ -14,7 +14,7 @@ from doorstep.db import Tx
 from doorstep.db.pool import clock_now
 from doorstep.insights import Wanted
 from doorstep.web.console import charts, welcome
-from doorstep.web.console.door import needs
+from doorstep.web.console.door import ChangeFirst, needs
 from doorstep.web.console.frame import PLACES, show
 from doorstep.web.console.people import SQL
 from doorstep.web.console.staff import Staff
@@ -31,6 +31,8 @@ _Figures = Mapping[datetime, Mapping[str, int]]
 @get("/console", **needs("self"))
 async def show_home(staff: Staff) -> Response[bytes]:
     """How the shop does. Who works on the floor goes straight there."""
+    if staff.must_change:
+        raise ChangeFirst("Please choose a password of your own first.")  # "self" lets them in
     if not staff.may("orders.read"):
         return see(next(address for _, address, permission, _ in PLACES if staff.may(permission)))
     if await welcome.waits(staff):
@@ -76,7 +78,7 @@ def _by_day(figures: _Figures, today: datetime) -> dict[str, Any]:
     days = [today - timedelta(days=back) for back in reversed(range(_DAYS))]
     kept, late = dict.fromkeys(days, 0), dict.fromkeys(days, 0)
     for hour, measured in figures.items():
-        day = hour.astimezone(today.tzinfo).replace(hour=0)
+        day = hour.astimezone(today.tzinfo).replace(hour=0, minute=0)  # some zones are half an hour off
         if day in kept:
             kept[day] += measured.get("delivered_in_time", 0)
             late[day] += measured.get("delivered_late", 0)

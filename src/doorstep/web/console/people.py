@@ -27,6 +27,7 @@ from doorstep.web.console.staff import ROLES, Role
 
 SQL = statements(__package__)
 PASSWORD_LEAST, PASSWORD_MOST = 10, 200
+_TELLING: Final = 4  # letters of a login from which on a password that has them is told from one by chance
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._+-]*(@[a-z0-9-]+(\.[a-z0-9-]+)+)?")
 # 64 MiB and two passes: about 60 ms here, above what OWASP asks for (19 MiB and two passes).
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=65_536, parallelism=1)
@@ -58,7 +59,9 @@ def check_password(password: str, *, login: str) -> None:
     """Raises Invalid when it is too short, too long, or says the login. Length is what helps; rules of signs do not."""
     if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
         raise Invalid([Fault("/password", f"A password has {PASSWORD_LEAST} to {PASSWORD_MOST} characters.")])
-    if login.partition("@")[0] in password.lower() or len(set(password)) < 4:
+    name = login.partition("@")[0]
+    # Of a login of two letters every other password has some.
+    if (len(name) >= _TELLING and name in password.lower()) or len(set(password)) < 4:
         raise Invalid([Fault("/password", "This password is too easy to guess.")])
 
 

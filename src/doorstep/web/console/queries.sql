@@ -9,10 +9,12 @@ SELECT d.door, (SELECT count(*) FROM failed_logins f WHERE f.door = d.door AND f
 FROM unnest($1::text[]) AS d (door)
 
 -- name: login_failed
-INSERT INTO failed_logins (door) SELECT unnest($1::text[])
+INSERT INTO failed_logins (door, failed_at) SELECT d.door, c.at
+FROM unnest($1::text[]) AS d (door) CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) c RETURNING failed_at
 
 -- name: login_worked
-DELETE FROM failed_logins WHERE door = ANY($1)
+-- The pair's failures are forgotten; at its other doors ($2) this attempt was none.
+DELETE FROM failed_logins WHERE door = $1 OR (door = ANY($2) AND failed_at = $3)
 
 -- name: prune_failed_logins
 DELETE FROM failed_logins WHERE failed_at < clock_timestamp() - interval '1 day'
