@@ -52,6 +52,8 @@ async def test_the_log_is_looked_through_by_person_action_order_and_day(shop: Sh
         (f"day={today}", {"one", "two"}),
         ("day=2020-02-02", set()),
         ("day=nonsense", {"one", "two"}),
+        ("day=9999-12-31", {"one", "two"}),
+        ("day=0001-01-01", {"one", "two"}),
         ("person=user:ada&action=orders.hold", set()),
     ):
         page = await desk.get(f"{LOG}?{query}")

@@ -117,7 +117,7 @@ async def test_an_address_is_changed_and_set_back(shop: Shop, hire: Hire) -> Non
     assert "12 St James" in page
     entries = await log(shop)
     assert [action for action, _ in entries] == ["orders.address"] * 2
-    assert "Elsewhere" not in str(entries), "an entry is not erased with the person it concerns"
+    assert [detail for _, detail in entries] == [{}, {}], "an entry is not erased with the person it concerns"
     assert "It goes there already" in (await desk.post(f"{path}/address", {**ADDRESS, "region": ""}, expect=409)).text
     await desk.post(f"{path}/address", {**ADDRESS, "street": "x" * 201}, expect=422)
     await desk.post(f"{path}/address", {**ADDRESS, "street": ""}, expect=422)
@@ -159,6 +159,10 @@ async def test_a_note_stays_until_it_is_taken_away(shop: Shop, hire: Hire) -> No
     assert "Called" not in page
     assert f"A note was taken away by user:{desk.login}" in page
     assert [action for action, _ in await log(shop)] == ["orders.note", "orders.remove_note"]
+    again: dict[str, object] = {"key": "thesame", "text": "First"}
+    await desk.post(f"{path}/notes", again)
+    lost = await desk.post(f"{path}/notes", {**again, "text": "Written after going back"}, expect=409)
+    assert "sent before with something else in it" in lost.text, "what somebody wrote is not lost without a word"
     await desk.post(f"{path}/notes", {"text": " "}, expect=422)
     await desk.post(f"{path}/notes", {"text": "x" * 2001}, expect=422)
     await desk.post(f"{path}/notes/not_{'0' * 32}/remove", expect=404)

@@ -15,7 +15,7 @@ from doorstep.db.pool import clock_now
 from doorstep.insights import Moment
 from doorstep.journal import Command
 from doorstep.journal.audit_log import record
-from doorstep.kit.errors import Malformed
+from doorstep.kit.errors import BodyDiffers, Conflict, Malformed
 from doorstep.web.api.context import app_state
 from doorstep.web.console.people import SQL
 from doorstep.web.console.staff import Staff
@@ -49,7 +49,8 @@ async def act(
     """Do it in one transaction with its entry in the audit log; False when this very form was acted on before.
 
     `action` such as `orders.cancel`; `subject` what people call the thing; `detail` holds ids and values, no personal
-    data, and together with the subject tells two forms apart. Raises what the deed raises, and then nothing is changed.
+    data. Raises what the deed raises, and Conflict when the form was sent before with something else in it: then
+    nothing is changed.
     """
     key = fields.get("key", "")
     if not 1 <= len(key) <= 100 or not key.isalnum() or not key.isascii():
@@ -64,7 +65,11 @@ async def act(
     command = Command(
         brand=staff.brand, key=f"console:{staff.user_id.hex}:{key}", route=f"POST {action}", actor=staff.actor
     )
-    return not (await command.run([subject, detail], once)).replayed
+    filled_in = sorted((name, text) for name, text in fields.items() if name != "csrf")
+    try:
+        return not (await command.run([subject, filled_in], once)).replayed
+    except BodyDiffers:
+        raise Conflict("This form was sent before with something else in it. Load the page again.") from None
 
 
 def drawn(staff: Staff, fields: Mapping[str, str]) -> bytes:

@@ -149,8 +149,8 @@ async def _do(staff: Staff, deed: str, chosen: Sequence[Any], fields: Mapping[st
             fields,
             lambda tx, now: jobs.assign_exceptions(tx, ids, to),
             action="exceptions.assign",
-            subject=", ".join(show("exc", one) for one in ids)[:500],
-            detail={"to": to},
+            subject=show("exc", ids[0]) if len(ids) == 1 else f"{len(ids)} exceptions",
+            detail={"to": to, "exceptions": [show("exc", one) for one in ids]},
         )
         return len(ids)
     done = 0

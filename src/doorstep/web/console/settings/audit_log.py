@@ -146,7 +146,8 @@ def _wanted(request: Asked) -> Wanted:
     query = request.query_params
     day = query.get("day", "").strip()
     try:
-        date.fromisoformat(day)
+        if not 1970 <= date.fromisoformat(day).year <= 9000:
+            day = ""
     except ValueError:
         day = ""
     return Wanted(
