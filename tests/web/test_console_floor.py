@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AsyncExitStack
 from typing import Any
 
 from tests.support.shop import ADDRESS, Shop
@@ -143,6 +144,10 @@ async def test_what_is_not_there_is_shown_first_and_changes_the_book_only_when_c
     page = await desk.get(f"{path}/short?line=1&units=2&reason=not_found")
     assert "The book says 10 on the shelf of North warehouse; it will say 8." in page
     assert "MUG: South warehouse has 4 to sell" in page
+    vendor = await hire("vendor", locations=["north"])
+    for page in (await vendor.get(f"{path}/short?line=1&units=2&reason=not_found"), await vendor.get(f"{path}/reject")):
+        assert "South" not in page, "what lies elsewhere is not for another house"
+    assert "another place may have it" in await vendor.get(f"{path}/short?line=1&units=2&reason=not_found")
     assert (await shop.stock("MUG"))["north"]["on_hand"] == 10
     for wrong in ("units=0&reason=damaged", "units=4&reason=damaged", "units=x&reason=damaged", "units=1&reason=bored"):
         await desk.get(f"{path}/short?line=1&{wrong}", expect=422)
@@ -253,6 +258,17 @@ async def test_the_van_takes_the_ticked_parcels_all_or_none(shop: Shop, hire: Hi
     assert await shop.value("SELECT count(*) FROM shipments WHERE handed_over_at IS NOT NULL") == 2
     assert "checked" not in await desk.get("/console/floor?location=north&step=ship")
     await shop.audit()
+
+
+async def test_no_page_of_the_floor_holds_a_connection_and_wants_another(shop: Shop, hire: Hire) -> None:
+    _, work = await placed(shop, {"sku": "MUG"})
+    desk = await hire("floor")  # of several locations: the first page is that of all
+    async with AsyncExitStack() as others:
+        for _ in range(shop.brand._pool.get_max_size() - 1):
+            await others.enter_async_context(shop.brand.reading())
+        assert "Where do you work?" in await desk.get("/console/floor")
+        for path in ("?location=north", "?location=north&step=ship", f"/{work}", f"/{work}/reject", f"/{work}/slip"):
+            await desk.get(f"/console/floor{path}")
 
 
 async def test_the_floor_reads_german_too(shop: Shop, hire: Hire) -> None:

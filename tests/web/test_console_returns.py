@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -59,6 +60,19 @@ async def test_units_are_judged_later_and_what_is_missing_stays_the_customers(sh
     (line,) = (await shop.get(f"/v1/returns/{one['return_id']}"))["lines"]
     assert (line["accepted"], line["rejected"], line["missing"]) == (1, 1, 1)
     await shop.audit()
+
+
+async def test_what_a_return_pays_back_is_what_was_shown_or_nothing_is_done(shop: Shop, hire: Hire) -> None:
+    one, desk = await sent_back(shop), await hire("admin")
+    path = f"/console/returns/{one['return_id']}/receive"
+    form: dict[str, object] = {"location": "north", "of": "receive", "restock-1": 1, "last": 1}
+    preview = await desk.post(path, form, expect=200)
+    assert "counts as missing" in preview.text
+    (seen,) = re.findall(r'name="seen" value="([^"]+)"', preview.text)
+    await desk.post(path, {"location": "north", "of": "receive", "restock-1": 1, "confirmed": 1})  # somebody else
+    moved = await desk.post(path, {**form, "confirmed": 1, "seen": seen}, expect=409)
+    assert "since you looked" in moved.text
+    assert (await shop.get(f"/v1/returns/{one['return_id']}"))["status"] != "closed"
 
 
 async def test_a_return_is_found_by_each_of_its_numbers(shop: Shop, hire: Hire) -> None:

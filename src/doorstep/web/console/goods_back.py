@@ -13,7 +13,7 @@ from litestar import Response, get, post
 
 from doorstep import catalog, inventory, returns
 from doorstep.db import Tx
-from doorstep.kit.errors import Fault, Invalid, NotFound
+from doorstep.kit.errors import Conflict, Fault, Invalid, NotFound
 from doorstep.kit.ids import parse, show
 from doorstep.kit.limits import PAGE_DEFAULT, UNITS_PER_LINE
 from doorstep.kit.paging import cut, decode
@@ -38,6 +38,19 @@ _VERDICTS: Mapping[str, tuple[Any, Any, Any]] = {
     "manual": ("manual", None, "received"),
 }
 VERDICTS = tuple(_VERDICTS)
+
+
+class Meaning(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes of a judgement: what is paid back, units that are missing from now on, and whether it ends with it."""
+
+    refund_minor: int
+    missing: int
+    ends: bool
+
+    @property
+    def said(self) -> str:
+        """What a confirmation says of what was seen."""
+        return f"{self.refund_minor} {self.missing} {self.ends}"
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,21 +181,35 @@ def _items(fields: Mapping[str, str]) -> list[Item]:
 
 
 def _deed(staff: Staff, key: UUID, code: str, items: Sequence[Item], fields: Mapping[str, str]) -> Deed:
-    async def do(tx: Tx, now: datetime) -> Return:
+    async def do(tx: Tx, now: datetime) -> Meaning:
+        before = await returns.read_one(tx, key)
         if fields.get("of") == "judge":
-            return await returns.decide(tx, return_id=key, items=items, actor=staff.actor, now=now)
-        last = "last" in fields
-        return await returns.receive(
-            tx, return_id=key, location=code, items=items, last=last, actor=staff.actor, now=now
-        )
+            after = await returns.decide(tx, return_id=key, items=items, actor=staff.actor, now=now)
+        else:
+            last = "last" in fields
+            after = await returns.receive(
+                tx, return_id=key, location=code, items=items, last=last, actor=staff.actor, now=now
+            )
+        meaning = _meaning(before, after)
+        if fields.get("seen", meaning.said) != meaning.said:
+            raise Conflict("Somebody has received or judged some of it since you looked. Look at what it means again.")
+        return meaning
 
     return do
+
+
+def _meaning(before: Return, after: Return) -> Meaning:
+    return Meaning(
+        refund_minor=after.refund_minor - before.refund_minor,
+        missing=sum(line.missing for line in after.lines) - sum(line.missing for line in before.lines),
+        ends=after.closed_at is not None,
+    )
 
 
 async def _preview(
     staff: Staff, one: Return, items: Sequence[Item], deed: Deed, fields: Mapping[str, str]
 ) -> Response[bytes]:
-    after: Return = (await rehearse(staff, deed)).result
+    meaning: Meaning = (await rehearse(staff, deed)).result
     async with staff.brand.snapshot() as tx:
         lines, (_, words) = await _lines(tx, one), await _head(tx, staff, one)
     titles = {line.line_no: line.title for line in lines}
@@ -194,9 +221,8 @@ async def _preview(
         one=one,
         shown_id=show("ret", one.return_id),
         told=told,
-        refund=words.money(after.refund_minor - one.refund_minor) if after.refund_minor > one.refund_minor else "",
-        missing=sum(line.missing for line in after.lines) - sum(line.missing for line in one.lines),
-        ends=after.closed_at is not None,
+        refund=words.money(meaning.refund_minor) if meaning.refund_minor > 0 else "",
+        meaning=meaning,
         fields=fields,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,12 +11,13 @@ from litestar import Response, get, post
 
 from doorstep import fulfillment
 from doorstep.db import Tx
+from doorstep.inventory import Location
 from doorstep.kit.errors import NotFound
 from doorstep.kit.ids import show as show_id
 from doorstep.web.console.acting import act
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.floor import parcels, reads
-from doorstep.web.console.floor.reads import SQL
+from doorstep.web.console.floor.reads import SQL, Tile
 from doorstep.web.console.floor.stages import STEPS, Step
 from doorstep.web.console.frame import show
 from doorstep.web.console.scope import place_named
@@ -41,27 +43,33 @@ async def show_board(request: Asked, staff: Staff) -> Response[bytes]:
     asked = request.query_params
     async with staff.brand.reading() as tx:
         tiles = await reads.tiles(tx, staff)
+        place: Location | None
         if asked.get("location"):
             place = await place_named(tx, staff, asked["location"])
-        elif len(tiles) == 1:
-            place = tiles[0].place
         else:
-            return await show(staff, "console/floor/places.html", at="floor", tiles=tiles)
-        counts = next((tile.counts for tile in tiles if tile.place.location_id == place.location_id), {})
-        step = step_named(asked.get("step", "")) or [*(one for one in STEPS if counts.get(one)), STEPS[0]][0]
-        facts: dict[str, Any] = {
-            "place": place,
-            "tiles": tiles,
-            "counts": counts,
-            "step": step,
-            "said": asked.get("said", ""),
-        }
-        if step == "ship":
-            facts |= await parcels.waiting(tx, place, asked.get("cursor", ""))
-        else:
-            facts["items"], facts["more"] = await reads.items(tx, place, step, asked.get("cursor", ""))
-    template = "console/floor/parcels.html" if step == "ship" else "console/floor/board.html"
+            place = tiles[0].place if len(tiles) == 1 else None
+        facts = await _board(tx, place, tiles, asked) if place else {}
+    if place is None:
+        return await show(staff, "console/floor/places.html", at="floor", tiles=tiles)
+    template = "console/floor/parcels.html" if facts["step"] == "ship" else "console/floor/board.html"
     return await show(staff, template, at="floor", steps=STEPS, **facts)
+
+
+async def _board(tx: Tx, place: Location, tiles: Sequence[Tile], asked: Mapping[str, str]) -> dict[str, Any]:
+    """What a location's board shows: at the step asked for, or the first at which work waits."""
+    counts = next((tile.counts for tile in tiles if tile.place.location_id == place.location_id), {})
+    step = step_named(asked.get("step", "")) or [*(one for one in STEPS if counts.get(one)), STEPS[0]][0]
+    facts: dict[str, Any] = {
+        "place": place,
+        "tiles": tiles,
+        "counts": counts,
+        "step": step,
+        "said": asked.get("said", ""),
+    }
+    if step == "ship":
+        return facts | await parcels.waiting(tx, place, asked.get("cursor", ""))
+    facts["items"], facts["more"] = await reads.items(tx, place, step, asked.get("cursor", ""))
+    return facts
 
 
 @get("/console/floor/next", **needs("floor.read"))

@@ -36,12 +36,15 @@ _REASON_MOST: Final = 200
 
 
 class Elsewhere(msgspec.Struct, frozen=True, kw_only=True):
-    """A SKU that must come from somewhere else: who has units to sell, and when the next ones arrive."""
+    """A SKU that must come from somewhere else: who has units to sell, and when the next ones arrive. A vendor
+    learns of places that are not theirs only that there are `others`.
+    """
 
     sku: str
     title: str
     units: int
     places: list[tuple[str, int]]
+    others: bool
     expected_at: datetime | None
 
 
@@ -69,7 +72,7 @@ async def show_short(request: Asked, staff: Staff, work_id: str) -> Response[byt
     except Conflict as error:
         return await _short(staff, job, asked, status=409, faults={"form": error.detail})
     async with staff.brand.reading() as tx:
-        elsewhere = await _elsewhere(tx, job, {missing.line.sku_id: missing.units})
+        elsewhere = await _elsewhere(tx, staff, job, {missing.line.sku_id: missing.units})
         before = await tx.fetchval(SQL.on_hand, missing.line.sku_id, job.place.location_id)
     return await _short(staff, job, asked, missing=missing, before=before, after=rehearsal.result, elsewhere=elsewhere)
 
@@ -198,7 +201,7 @@ async def _reject(staff: Staff, job: Job, faults: Mapping[str, str], *, status: 
     for line in job.work.lines:
         wanted[line.sku_id] = wanted.get(line.sku_id, 0) + line.to_pick
     async with staff.brand.reading() as tx:
-        elsewhere = await _elsewhere(tx, job, {sku_id: units for sku_id, units in wanted.items() if units})
+        elsewhere = await _elsewhere(tx, staff, job, {sku_id: units for sku_id, units in wanted.items() if units})
     return await show(
         staff,
         "console/floor/reject.html",
@@ -211,28 +214,34 @@ async def _reject(staff: Staff, job: Job, faults: Mapping[str, str], *, status: 
     )
 
 
-async def _elsewhere(tx: Tx, job: Job, wanted: Mapping[int, int]) -> list[Elsewhere]:
+async def _elsewhere(tx: Tx, staff: Staff, job: Job, wanted: Mapping[int, int]) -> list[Elsewhere]:
     """Who else has the goods. Nothing is promised by it: the routing decides, with what is there then."""
     there = await inventory.read_stock(tx, wanted, now=await clock_now(tx))
     expected = await inventory.expected(tx, wanted)
     names = {key: place.name for key, place in (await inventory.locations(tx)).items() if place.enabled}
+    found = {
+        sku_id: [(at, free) for (one, at), free in there.items() if one == sku_id and free > 0 and at in names]
+        for sku_id in wanted
+    }
     return [
         Elsewhere(
             sku=job.products[sku_id].sku,
             title=job.products[sku_id].title,
             units=units,
             places=sorted(
-                (
-                    (names[at], free)
-                    for (one, at), free in there.items()
-                    if one == sku_id and free > 0 and at in names and at != job.place.location_id
-                ),
+                ((names[at], free) for at, free in found[sku_id] if at != job.place.location_id and _tells(staff, at)),
                 key=lambda place: -place[1],
             ),
+            others=any(not _tells(staff, at) for at, _ in found[sku_id]),
             expected_at=expected.get(sku_id),
         )
         for sku_id, units in wanted.items()
     ]
+
+
+def _tells(staff: Staff, location_id: int) -> bool:
+    """Whether they may know what lies there: a vendor is of another house, and so are the other vendors."""
+    return staff.role != "vendor" or staff.may_at(location_id)
 
 
 HANDLERS = (show_short, short_pick, show_reject, reject)
