@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -166,6 +167,18 @@ async def test_a_note_stays_until_it_is_taken_away(shop: Shop, hire: Hire) -> No
     await desk.post(f"{path}/notes", {"text": " "}, expect=422)
     await desk.post(f"{path}/notes", {"text": "x" * 2001}, expect=422)
     await desk.post(f"{path}/notes/not_{'0' * 32}/remove", expect=404)
+
+
+async def test_no_form_of_an_order_holds_a_connection_and_wants_another(shop: Shop, hire: Hire) -> None:
+    desk, placed = await hire("admin"), await shop.place({"sku": "MUG"})
+    await shop.drain()
+    path = f"/console/orders/{placed['order_id']}"
+    async with AsyncExitStack() as others:
+        for _ in range(shop.brand._pool.get_max_size() - 1):
+            await others.enter_async_context(shop.brand.reading())
+        for name in ("", "/hold", "/cancel", "/address", "/reroute", "/return", "/refund", "/goodwill"):
+            assert placed["number"] in await desk.get(f"{path}{name}")
+        await desk.post(f"{path}/cancel", {"everything": "yes", "reason": "changed mind"}, expect=200)
 
 
 ACTS = ("hold", "release", "cancel", "address", "resend")

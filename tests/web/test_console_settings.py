@@ -174,6 +174,9 @@ async def test_the_look_reaches_the_customers_page_and_mail(shop: Shop, hire: Hi
     (css,), (logo,) = re.findall(r'href="(/brand/[^"]+)"', page), re.findall(r'src="(/brand/[^"]+)"', page)
     assert "#a0206f" in (await shop.client.get(css)).text
     picture = await shop.client.get(logo)
+    assert "immutable" in picture.headers["cache-control"]
+    another = await shop.client.get(f"/brand/main/{'0' * 16}/logo")
+    assert another.headers["cache-control"] == "no-cache", "nobody keeps this picture in another one's place"
     assert picture.headers["content-type"] == "image/png"
     assert picture.headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in picture.headers["content-security-policy"]

@@ -62,7 +62,8 @@ async def read_colors(brand_name: Name, digest: Name) -> Response[bytes]:
         row = await tx.fetchrow(SQL.look)
     if row is None or not row["accent"]:
         raise NotFound("There is no such file.")
-    return _file(style(shades(row["accent"])).encode(), "text/css")
+    text = style(shades(row["accent"]))
+    return _file(text.encode(), "text/css", kept=digest == _digest(text))
 
 
 @get("/brand/{brand_name:str}/{digest:str}/logo", **_OPEN)
@@ -73,13 +74,16 @@ async def read_logo(brand_name: Name, digest: Name) -> Response[bytes]:
         row = await tx.fetchrow(SQL.logo)
     if row is None or row["logo"] is None:
         raise NotFound("There is no such file.")
-    return _file(row["logo"], row["logo_type"])
+    right = hashlib.sha256(row["logo"]).hexdigest()[:16]
+    return _file(row["logo"], row["logo_type"], kept=digest == right)
 
 
-def _file(content: bytes, media_type: str) -> Response[bytes]:
-    """A file that is what it says and nothing else, whoever opens it by itself; mail programs may show it, too."""
+def _file(content: bytes, media_type: str, *, kept: bool) -> Response[bytes]:
+    """A file that is what it says and nothing else, whoever opens it by itself; mail programs may show it, too. Under
+    another file's address it is not `kept`, or that one would not be seen when it is set again.
+    """
     headers = {
-        "cache-control": _KEPT,
+        "cache-control": _KEPT if kept else "no-cache",
         "x-content-type-options": "nosniff",
         "content-security-policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
         "cross-origin-resource-policy": "cross-origin",

@@ -49,8 +49,8 @@ async def act(
     """Do it in one transaction with its entry in the audit log; False when this very form was acted on before.
 
     `action` such as `orders.cancel`; `subject` what people call the thing; `detail` holds ids and values, no personal
-    data. Raises what the deed raises, and Conflict when the form was sent before with something else in it: then
-    nothing is changed.
+    data, and tells apart two files that a form brings. Raises what the deed raises, and Conflict when the form was sent
+    before with something else in it: then nothing is changed.
     """
     key = fields.get("key", "")
     if not 1 <= len(key) <= 100 or not key.isalnum() or not key.isascii():
@@ -67,7 +67,7 @@ async def act(
     )
     filled_in = sorted((name, text) for name, text in fields.items() if name != "csrf")
     try:
-        return not (await command.run([subject, filled_in], once)).replayed
+        return not (await command.run([subject, detail, filled_in], once)).replayed
     except BodyDiffers:
         raise Conflict("This form was sent before with something else in it. Load the page again.") from None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
@@ -14,6 +15,7 @@ from doorstep.kit.money import digits
 from doorstep.web.console.places import CURRENCIES
 
 T = TypeVar("T", bound=msgspec.Struct)
+_NUMBER = re.compile(r"[0-9]{1,18}([.,][0-9]{1,4})?")  # as people write it, without exponents
 
 # What to say of a field that does not fit its type.
 _SAID = {
@@ -61,12 +63,10 @@ def typed(kind: type[T], values: Mapping[str, object]) -> T:
 def minor(text: str, currency: str, *, field: str) -> int:
     """An amount such as 3.95 (or 3,95) in minor units. Raises Invalid naming the field."""
     places = digits(currency)
-    try:
-        amount = Decimal(text.replace(",", ".") or "-1").scaleb(places)
-        if amount == amount.to_integral_value() and 0 <= amount <= AMOUNT_MINOR:
+    if _NUMBER.fullmatch(text):
+        amount = Decimal(text.replace(",", ".")).scaleb(places)
+        if amount == amount.to_integral_value() and amount <= AMOUNT_MINOR:
             return int(amount)
-    except InvalidOperation:
-        pass  # not a number: said below, as for one that does not fit
     example = "3.95" if places else "395"
     raise Invalid([Fault(f"/{field}", f"An amount of {currency}, such as {example}.")])
 

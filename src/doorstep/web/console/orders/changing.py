@@ -132,11 +132,11 @@ async def _reroute(tx: Tx, staff: Staff, key: UUID, wish: tuple[int, int], now: 
     }
 
 
-async def _reroute_more(tx: Tx, staff: Staff, known: Known, fields: Fields) -> Mapping[str, Any]:
+async def _reroute_found(staff: Staff, key: UUID) -> Mapping[str, Any]:
     """Found by locking and letting go again: the page shows what holds at this moment."""
 
     async def look(tx: Tx, now: datetime) -> list[Movable]:
-        return await movable(tx, known.order_id, now=now)
+        return await movable(tx, key, now=now)
 
     found: list[Movable] = (await rehearse(staff, look)).result
     return {"movable": [one for one in found if staff.may_at(one.source)]}
@@ -148,7 +148,7 @@ REROUTE: Final = Deed(
     wish=_reroute_wish,
     do=_reroute,
     told=lambda wish: {"from": wish[0], "to": wish[1]},
-    extra=_reroute_more,
+    found=_reroute_found,
 )
 CANCEL: Final = Deed(
     name="cancel",

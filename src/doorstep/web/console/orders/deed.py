@@ -38,7 +38,8 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
     `name` is the last part of its address and the name of its template. `wish` reads the form, whatever state the order
     is in (raises Invalid); `do` does it and says what came of it, without ids or moments that differ each time; `told`
-    is what the audit log keeps of the wish: values, no personal data. `extra`: more facts for the form.
+    is what the audit log keeps of the wish: values, no personal data. `extra`: more facts for the form; `found`: those
+    that take a transaction of their own, asked for while no other connection is held.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     told: Callable[[Any], Any]
     ready: Callable[[Fields], bool] = lambda _: False
     extra: Callable[[Tx, Staff, Known, Fields], Awaitable[Mapping[str, Any]]] | None = None
+    found: Callable[[Staff, UUID], Awaitable[Mapping[str, Any]]] | None = None
     anchor: str = ""
 
     @property
@@ -124,6 +126,7 @@ async def _page(
             outcome = await _rehearsed(deed, staff, order_id, fields)
         except (Invalid, Conflict) as error:
             refused = error
+    found = await _found(deed, staff, order_id)
     async with staff.brand.snapshot() as tx:
         known = await reading.read(tx, staff, order_id)
         extra = await deed.extra(tx, staff, known, fields) if deed.extra else {}
@@ -142,8 +145,16 @@ async def _page(
         faults=faults_by_field(refused) if isinstance(refused, Invalid) else {},
         conflict=refused.detail if isinstance(refused, Conflict) else "",
         blocked=told["not_now"].get(deed.name, ""),
-        **{**told, **extra},
+        **{**told, **found, **extra},
     )
+
+
+async def _found(deed: Deed, staff: Staff, order_id: str) -> Mapping[str, Any]:
+    if deed.found is None:
+        return {}
+    async with staff.brand.snapshot() as tx:
+        key = await reading.visible(tx, staff, order_id)
+    return await deed.found(staff, key)
 
 
 async def _rehearsed(deed: Deed, staff: Staff, order_id: str, fields: Fields) -> Outcome:
