@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlencode
 
@@ -169,7 +170,8 @@ async def test_the_movements_lead_to_their_orders_and_page_newest_first(shop: Sh
     "fields",
     [
         {"deed": "count", "units": "-1"}, {"deed": "count", "units": "1.5"}, {"deed": "count", "units": ""},
-        {"deed": "count", "units": "9" * 50}, {"deed": "count", "units": "٣"}, {"deed": "adjust", "units": "0", "reason": "lost"},
+        {"deed": "count", "units": "9" * 50}, {"deed": "count", "units": "٣"},
+        {"deed": "adjust", "units": "0", "reason": "lost"},
         {"deed": "adjust", "units": "-", "reason": "lost"}, {"deed": "adjust", "units": "1", "reason": ""},
         {"deed": "adjust", "units": "1", "reason": "x" * 101}, {"deed": "adjust", "units": "1", "reason": "a\nb"},
         {"deed": "receive", "units": "1", "reference": ""}, {"deed": "receive", "units": "0", "reference": "n"},
@@ -273,3 +275,15 @@ async def test_the_lists_use_their_indexes_at_twenty_thousand_products(shop: Sho
         assert "stock_movements_key" in text, text
         _, took_ms = await plan(SQL.skus_low, -(2**40), 0, None, 26, "", [""])
         assert took_ms < 500
+
+
+async def test_no_page_of_the_stock_holds_a_connection_and_wants_another(shop: Shop, hire: Hire) -> None:
+    desk, path = await hire("floor"), await sku_path(shop, "MUG")
+    bad = {"deed": "adjust", "location": "north", "units": "x", "reason": "lost"}
+    async with AsyncExitStack() as others:
+        for _ in range(shop.brand._pool.get_max_size() - 1):
+            await others.enter_async_context(shop.brand.reading())
+        assert "A whole number" in await desk.get(f"{path}/preview?{urlencode(bad)}", expect=422)
+        assert "A whole number" in (await desk.post(f"{path}/do", {**bad}, expect=422)).text
+        for page in ("/console/stock", path, f"{path}/change?location=north"):
+            assert "MUG" in await desk.get(page)

@@ -97,12 +97,12 @@ async def show_preview(request: Asked, staff: Staff, sku_id: int) -> Response[by
 async def change(request: Asked, staff: Staff, sku_id: int) -> Response[bytes]:
     """Do what was shown, with its movement; again changes nothing."""
     fields = await form(request)
-    async with staff.brand.reading() as tx:
-        product = await reads.product(tx, sku_id)
-        try:
+    try:
+        async with staff.brand.reading() as tx:
+            product = await reads.product(tx, sku_id)
             wish = await wish_of(tx, staff, sku_id, fields)
-        except Invalid:
-            return await _preview(staff, sku_id, fields)
+    except Invalid:
+        return await _preview(staff, sku_id, fields)
 
     async def deed(tx: Tx, now: datetime) -> None:
         reference = f"console:{new_id().hex}"
@@ -116,15 +116,17 @@ async def change(request: Asked, staff: Staff, sku_id: int) -> Response[bytes]:
 
 
 async def _preview(staff: Staff, sku_id: int, fields: Mapping[str, str]) -> Response[bytes]:
-    async with staff.brand.reading() as tx:
-        await reads.product(tx, sku_id)
-        place = None if fields.get("deed") == "undo" else await place_named(tx, staff, fields.get("location", ""))
-        try:
+    place: Location | None = None
+    try:
+        async with staff.brand.reading() as tx:
+            await reads.product(tx, sku_id)
+            if fields.get("deed") != "undo":
+                place = await place_named(tx, staff, fields.get("location", ""))
             wish = await wish_of(tx, staff, sku_id, fields)
-        except Invalid as error:
-            assert place is not None
-            return await _change(staff, sku_id, place, fields, status=422, faults=faults_by_field(error))
-        before = await _counters(tx, sku_id, wish.places)
+            before = await _counters(tx, sku_id, wish.places)
+    except Invalid as error:
+        assert place is not None
+        return await _change(staff, sku_id, place, fields, status=422, faults=faults_by_field(error))
 
     async def deed(tx: Tx, now: datetime) -> Sequence[Counters]:
         await do(tx, wish, sku_id=sku_id, reference=f"console:{new_id().hex}", actor=staff.actor, now=now)

@@ -66,7 +66,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Movement(msgspec.Struct, frozen=True, kw_only=True):
-    """A change of the counters. `order` is the order behind it: its id, and its number. `undoable` by another movement."""
+    """A change of the counters. `order` is the order behind it: its id and number. `undoable` by another movement."""
 
     movement_id: int
     place: Location
@@ -145,7 +145,7 @@ def _query(words: str) -> str:
 
 
 async def shelves(tx: Tx, here: Mapping[int, Location], sku_ids: Sequence[int]) -> dict[int, list[Shelf]]:
-    """Where SKUs are among these locations, by sku_id, and what is on its way; a location that never had one is left out."""
+    """Where SKUs are among these locations, by sku_id, and what is on its way; one that never had any is left out."""
     at = sorted(here)
     coming: dict[tuple[int, int], list[tuple[int, datetime]]] = {}
     for row in await tx.fetch(SQL.incoming, list(sku_ids), at, 500):
