@@ -243,7 +243,8 @@ async def test_the_lists_use_their_indexes_at_twenty_thousand_products(shop: Sho
         )
         await tx.execute(
             "INSERT INTO locations (code, name, kind, country, postcode, city, street, latitude, longitude,"
-            " timezone) SELECT 'more' || n, 'More', 'warehouse', 'GB', '1', 'x', 'x', 0, 0, 'UTC' FROM generate_series(1, 2) n"
+            " timezone) SELECT 'more' || n, 'More', 'warehouse', 'GB', '1', 'x', 'x', 0, 0, 'UTC'"
+            " FROM generate_series(1, 2) n"
         )
         await tx.execute(
             """INSERT INTO stock (sku_id, location_id, on_hand) SELECT sku_id, location_id, sku_id % 50
