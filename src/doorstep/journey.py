@@ -30,7 +30,8 @@ JOURNEY: Final = (
     when(payments.Voided, orders.refresh_payment),
     when(payments.Failed, orders.refresh_payment),
     # change
-    when(orders.Canceled, fulfillment.withdraw, payments.reduce, payments.refund, updates.tell),  # → payments.Voided
+    when(orders.Canceled, fulfillment.withdraw, payments.reduce, payments.refund, returns.keep_even, updates.tell),
+    # → payments.Voided; returns.ExchangeUndone, when goods sent in exchange are canceled, lost or come back
     when(orders.GoodwillGiven, payments.refund, updates.tell),  # → payments.Refunded
     # route again: a location rejects its work, or a picker finds less than the book says (the book is corrected, the
     # rest of the work goes on). What another location has is re-routed; the rest waits, with an exception for a person
@@ -49,8 +50,8 @@ JOURNEY: Final = (
     when(shipping.HandedOver, payments.capture, updates.tell),  # → payments.Captured
     # track: the carrier tells
     when(shipping.Late, delivery.repromise),  # → delivery.Repromised
-    when(shipping.Lost, payments.refund, updates.tell),  # → payments.Refunded
-    when(shipping.CameBack, payments.refund, updates.tell),  # → payments.Refunded
+    when(shipping.Lost, payments.refund, returns.keep_even, updates.tell),  # → payments.Refunded
+    when(shipping.CameBack, payments.refund, returns.keep_even, updates.tell),  # → payments.Refunded
     when(shipping.Delivered, returns.open_announced, updates.tell),  # → returns.Requested, if that was the answer to a
     # delay: delivery.DelayAnswered
     # return: the customer asks; then someone receives and judges the goods
@@ -61,6 +62,8 @@ JOURNEY: Final = (
     when(returns.Received, payments.refund, updates.tell),  # → payments.Refunded
     when(returns.Lost, payments.refund),  # → payments.Refunded
     when(returns.Waived, payments.refund),  # → payments.Refunded, which tells the customer
+    when(returns.ExchangeReady, delivery.repromise),  # → delivery.Repromised: the goods in exchange get their date
+    when(returns.ExchangeUndone, payments.refund),  # from keep_even; → payments.Refunded, of the order that paid
     when(returns.Declined, updates.tell),
     when(returns.Expired, updates.tell),
 )

@@ -58,7 +58,13 @@ async def test_bad_input_is_refused_at_its_place(shop: Shop) -> None:
     body = await wished(shop)
     line = body["lines"][0]
     for change, pointer in (
-        ({"outcome": "exchange"}, "/outcome"),
+        ({"outcome": "gift"}, "/outcome"),
+        ({"outcome": "exchange"}, "/lines/0/exchange_sku"),
+        ({"outcome": "exchange", "lines": [{**line, "exchange_sku": "JERSEY"}]}, "/lines/0/exchange_sku"),
+        ({"outcome": "exchange", "lines": [{**line, "exchange_sku": "x' OR '1"}]}, "/lines/0/exchange_sku"),
+        ({"outcome": "exchange", "lines": [{**line, "exchange_sku": ""}]}, "/lines/0/exchange_sku"),
+        ({"outcome": "exchange", "lines": [{**line, "exchange_sku": "X" * 101}]}, "/lines/0/exchange_sku"),
+        ({"lines": [{**line, "exchange_sku": "MUG"}]}, "/lines/0/exchange_sku"),
         ({"handover": "drone"}, "/handover"),
         ({"handover": "store"}, "/location"),
         ({"lines": []}, "/lines"),

@@ -30,13 +30,14 @@ GSM = set(
 GSM_TWICE = set("^{}\\[~]|€")  # these take two places
 NEW_DATE = {"version": 2, "promised_by": "2026-12-10T18:00:00Z", "was_promised_by": "2026-12-08T18:00:00Z"}
 VARIANTS: Mapping[str, list[dict[str, Any]]] = {
-    "placed": [{"short": False}, {"short": True}],
+    "placed": [{"short": False}, {"short": True}, {"short": False, "exchange_of": "489000"}],
     "payment_declined": [{"attempt": 1, "next_at": "2026-12-02T13:00:00Z"}],
     "on_hold": [{"reason": "incorrect_address"}, {"reason": "awaiting_personalization_proof"}],
     "canceled": [
         {"by_payment": True, "everything": True, "amount_minor": 123_456},
         {"by_payment": False, "everything": True, "amount_minor": 123_456},
         {"by_payment": False, "everything": False, "amount_minor": 123_456},
+        {"by_payment": False, "everything": True, "amount_minor": 0, "exchange_of": "489000"},
     ],
     "address_changed": [{}],
     "backordered": [NEW_DATE | {"cause": "short pick"}, NEW_DATE | {"cause": "-", "promised_by": None}],
@@ -47,12 +48,19 @@ VARIANTS: Mapping[str, list[dict[str, Any]]] = {
     "date_known": [NEW_DATE | {"cause": "-", "was_promised_by": None}],
     "in_stock": [{}],
     "shipped": [{"tracking_number": "SBX123"}],
-    "lost": [{"amount_minor": 123_456}],
-    "came_back": [{"amount_minor": 123_456}],
+    "lost": [{"amount_minor": 123_456}, {"amount_minor": 0, "exchange_of": "489000"}],
+    "came_back": [{"amount_minor": 123_456}, {"amount_minor": 0, "exchange_of": "489000"}],
     "delivered": [{}],
-    "return_requested": [{"return_id": "-", "handover": handover} for handover in ("label", "qr", "store")],
+    "return_requested": [
+        *({"return_id": "-", "handover": handover} for handover in ("label", "qr", "store")),
+        {"return_id": "-", "handover": "label", "exchange_number": "489434-X1"},
+    ],
     "return_label": [{"return_id": "-", "tracking_number": "SBX123"}],
-    "return_received": [{"return_id": "-", "refund_minor": 123_456}, {"return_id": "-", "refund_minor": 0}],
+    "return_received": [
+        {"return_id": "-", "refund_minor": 123_456},
+        {"return_id": "-", "refund_minor": 0},
+        {"return_id": "-", "refund_minor": 0, "exchanged_minor": 5},
+    ],
     "return_declined": [{"return_id": "-"}],
     "return_expired": [{"return_id": "-"}],
     "refunded": [{"amount_minor": 123_456}],
@@ -67,7 +75,8 @@ def letter(kind: str, data: dict[str, Any], locale: str = "en", **changes: Any) 
         "bad_news": False, "status": "wanted", "number": "489434", "currency": "GBP", "total_minor": 123_456,
         "promised_by": datetime(2026, 12, 8, 18, 0, tzinfo=UTC), "name": "Zoë <Quayside & Sons>",
         "email": "zoe@example.test", "phone": "+447700900123", "shop": "Ridge & Vale", "brand": "main",
-        "return_number": "R-1001", "refund_by": datetime(2026, 12, 24, 0, 0, tzinfo=UTC),
+        "return_number": "R-1001", "exchange_of": data.get("exchange_of"),
+        "refund_by": datetime(2026, 12, 24, 0, 0, tzinfo=UTC),
         "items": [["Heart T-light holder & plate", 12]], "timezone": "Europe/London",
         "now": datetime(2026, 12, 1, 9, 0, tzinfo=UTC),
     }  # fmt: skip

@@ -12,16 +12,17 @@ from tests.support.shop import Shop
 from tests.support.staff import Hire
 
 
-async def sent_back(shop: Shop, quantity: int = 2) -> dict[str, Any]:
-    """An order of mugs that has arrived, and a return of them by label."""
+async def sent_back(shop: Shop, quantity: int = 2, *, instead: str | None = None) -> dict[str, Any]:
+    """An order of mugs that has arrived, and a return of them by label; for an exchange when `instead` is a SKU."""
     placed = await shop.place({"sku": "MUG", "quantity": quantity})
     await shop.ship(placed["order_id"])
     for _ in range(30):
         await shop.pass_time(timedelta(hours=4))
     body = {
         "order_id": placed["order_id"],
-        "lines": [{"line_no": 1, "quantity": quantity, "reason": "changed_mind"}],
+        "lines": [{"line_no": 1, "quantity": quantity, "reason": "changed_mind", "exchange_sku": instead}],
         "handover": "label",
+        "outcome": "exchange" if instead else "refund",
     }
     made: dict[str, Any] = await shop.send("POST", "/v1/returns", body, expect=201)
     await shop.drain()
@@ -44,6 +45,26 @@ async def test_what_came_is_judged_after_it_was_shown_what_that_means(shop: Shop
     stock = (await shop.stock("MUG"))["north"]
     assert (stock["on_hand"] - before["north"]["on_hand"], stock["damaged"] - before["north"]["damaged"]) == (2, 1)
     assert await shop.value("SELECT count(*) FROM audit_log WHERE action = 'returns.receive'") == 1
+    await shop.audit()
+
+
+async def test_an_exchange_says_what_is_sent_and_that_no_money_moves(shop: Shop, hire: Hire) -> None:
+    one, desk = await sent_back(shop, instead="MUG"), await hire("admin")
+    path, number = f"/console/returns/{one['return_id']}", one["exchange_number"]
+    looked = await desk.get(path)
+    assert "This is an exchange" in looked
+    assert f'href="/console/orders/{one["exchange_order_id"]}"' in looked
+    assert "Instead: A mug" in looked
+    assert number in await desk.get(f"/console/orders/{one['order_id']}")
+    assert "the hold goes by itself" in await desk.get(f"/console/orders/{one['exchange_order_id']}")
+    form: dict[str, object] = {"location": "north", "of": "receive", "restock-1": 1, "refused-1": 1}
+    preview = await desk.post(f"{path}/receive", form, expect=200)
+    assert "No money goes back." in preview.text
+    assert f"Order {number} is sent in exchange" in preview.text
+    await desk.post(f"{path}/receive", {**form, "confirmed": 1})
+    await shop.drain()
+    sent = await shop.get(f"/v1/orders/{one['exchange_order_id']}")
+    assert sent["lines"][0]["units"] == {"canceled": 1, "activated": 1}
     await shop.audit()
 
 

@@ -195,3 +195,43 @@ async def test_a_return_that_is_declined_takes_its_collection_with_it(shop: Shop
     (label,) = [one for one in shop.carrier.get("/sandbox/ledger")["labels"].values() if one["is_return"]]
     assert (label["canceled"], label["handed_over_at"], label["collection_date"]) == (True, None, day)
     await shop.audit()
+
+
+async def test_another_size_is_chosen_and_followed_on_its_own_page(shop: Shop) -> None:
+    size = {"title": "Shoe", "weight_g": 900, "length_mm": 330, "width_mm": 220, "height_mm": 120, "style": "SHOE"}
+    sizes = [{**size, "sku": f"SHOE-{no}", "title": f"Shoe, {no}", "option": str(no)} for no in (41, 42, 43)]
+    await shop.send("PUT", "/v1/products", sizes)
+    lines = [{"sku": "SHOE-41", "quantity": 5}, {"sku": "SHOE-42", "quantity": 1}]
+    note = {"location": "north", "reference": "shoes", "lines": lines}
+    assert (await shop.client.post("/v1/stock/receipts", json=note)).status_code == 200
+    placed = await arrived(shop, {"sku": "SHOE-41"}, {"sku": "MUG"})
+    path = link(placed)
+    await known(shop, path)
+    offered = await page(shop, f"{path}/return")
+    assert re.findall(r'<option value="(SHOE-[0-9]+)"', offered) == ["SHOE-42", "SHOE-41"]
+    wish = {"number": "R-9", "line-1": 1, "reason-1": "too_small", "handover": "label", "outcome": "exchange"}
+    for instead in ("", "MUG", "SHOE-99", EVIL):
+        assert (await post(shop, f"{path}/return", **wish, **{"instead-1": instead})).status_code == 422
+    gone = await post(shop, f"{path}/return", **wish, **{"instead-1": "SHOE-43"})
+    assert (gone.status_code, "was sold a moment ago" in gone.text) == (409, True)
+    for _ in range(2):  # the button pressed twice
+        assert (await post(shop, f"{path}/return", **wish, **{"instead-1": "SHOE-42"})).status_code == 303
+    await shop.drain()
+    here = await page(shop, path)
+    assert "1 × Shoe, 42" in here
+    assert "You asked to exchange something: R-9." in here
+    (other,) = re.findall(r'href="(/o/[^"]+)">[^<]+-X1</a>', here)
+    kept = await page(shop, other)
+    assert "We keep your exchange for you" in kept
+    assert f'href="{path}"' in kept
+    (opened,) = (await shop.get("/v1/returns", order=placed["order_id"]))["items"]
+    received = {"lines": [{"line_no": 1, "quantity": 1, "disposition": "restock", "acceptance": "accepted"}]}
+    await shop.send("POST", f"/v1/returns/{opened['return_id']}/receive", {"location": "north", **received})
+    await shop.drain()
+    assert "Your return is here. We send you what you chose instead." in await page(shop, path)
+    assert "Arrives by" in await page(shop, other)
+    told = [mail["subject"] for mail in shop.mailbox()]
+    number = opened["exchange_number"]
+    assert f"We keep your exchange {number} for you" in told
+    assert any(number in subject for subject in told[told.index(f"We keep your exchange {number} for you") + 1 :])
+    await shop.audit()

@@ -46,7 +46,8 @@ HAVING sum(l.ordered - l.canceled - l.delivered - l.returned) = 0
 -- Captured less refunded is the price of the goods the customer keeps, with the shipping fee as long as any is kept, less
 -- the goodwill that no later refund was lowered by.
 -- To the cent: captures and refunds move along the same cumulative shares (LineRow.value). Left
--- out: orders whose money is on its way or in a person's hands.
+-- out: orders whose money is on its way or in a person's hands. What came back for an exchange counts as kept as long as
+-- what was sent for it is.
 WITH kept AS (
     SELECT l.order_id, sum(l.shipped + l.delivered + l.return_requested)::bigint AS units,
         sum(t.total_minor * (l.shipped + l.delivered + l.return_requested) / l.ordered)::bigint AS goods_minor
@@ -54,14 +55,19 @@ WITH kept AS (
         SELECT l.unit_price_minor * l.ordered - l.discount_minor + l.tax_minor + coalesce(sum(s.fee_minor), 0)::bigint AS total_minor
         FROM line_services s WHERE s.order_id = l.order_id AND s.line_no = l.line_no) t
     GROUP BY l.order_id
+), exchanged AS (
+    SELECT order_id, sum(value_minor + fee_minor - refunded_minor)::bigint AS minor FROM exchanges GROUP BY order_id
 )
-SELECT p.order_id FROM payments p JOIN kept k USING (order_id) JOIN orders o USING (order_id)
+SELECT p.order_id FROM payments p JOIN kept k USING (order_id) JOIN orders o USING (order_id) LEFT JOIN exchanged x USING (order_id)
 CROSS JOIN LATERAL (
     SELECT coalesce((SELECT sum(t.amount_minor) FROM payment_transactions t WHERE t.order_id = p.order_id
             AND t.kind = 'refund' AND t.status = 'approved' AND starts_with(t.cause, 'goodwill:')), 0)::bigint
         - coalesce((SELECT sum(s.amount_minor) FROM payment_offsets s WHERE s.order_id = p.order_id), 0)::bigint AS minor) g
 WHERE p.captured_minor - p.refunded_minor + g.minor <> k.goods_minor + CASE WHEN k.units > 0 THEN o.shipping_minor ELSE 0 END
+        + coalesce(x.minor, 0)
     AND NOT EXISTS (SELECT 1 FROM payment_transactions t WHERE t.order_id = p.order_id AND t.status = 'wanted')
     AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.order_id = p.order_id AND e.resolved_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM events e WHERE e.order_id = p.order_id AND e.position IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM exchanges s JOIN events e ON e.order_id = s.exchange_order_id
+        WHERE s.order_id = p.order_id AND e.position IS NULL)
     AND NOT EXISTS (SELECT 1 FROM parked q WHERE q.order_id = p.order_id)

@@ -14,7 +14,7 @@ from doorstep.catalog.model import (
     printed_text,
 )
 from doorstep.catalog.put import Stored, put_products
-from doorstep.catalog.reads import by_id, load, page
+from doorstep.catalog.reads import by_id, load, page, variants
 
 __all__ = [
     "HANDLING",
@@ -29,4 +29,5 @@ __all__ = [
     "page",
     "printed_text",
     "put_products",
+    "variants",
 ]

@@ -18,6 +18,7 @@ HANDLING: Final[tuple[Handling, ...]] = get_args(Handling)
 """Classes of goods that not every place can handle: each must be a capability of the location that serves them."""
 
 PRODUCTS_PER_PUT: Final = 1_000
+VARIANTS: Final = 500
 PRINTED_CHARACTERS: Final = 200
 _QUANTIFIERS: Final = 3
 
@@ -43,6 +44,7 @@ class ProductData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What is sold under a SKU. Weight in grams and outer sizes in millimeters, of one packed unit.
 
     `handling` names what the location must be able to handle; `return_days` count from the delivery, 0 = no returns.
+    Products of one `style` are variants of one another, told apart by `option` ("M", "42"): they may be exchanged.
     """
 
     sku: Sku
@@ -56,6 +58,8 @@ class ProductData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     gift_wrap: bool = True
     personalization: Annotated[tuple[PersonalizationField, ...], Meta(max_length=20)] = ()
     return_days: Annotated[int, Meta(ge=0, le=730)] = 30
+    style: Annotated[str, Meta(max_length=100)] = ""
+    option: Annotated[str, Meta(max_length=40)] = ""
 
 
 class Product(ProductData, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +73,8 @@ def product_faults(product: ProductData, at: str) -> list[Fault]:
     faults = []
     if len(set(product.handling)) < len(product.handling):
         faults.append(Fault(f"{at}/handling", "A handling class stands twice."))
+    if product.option and not product.style:
+        faults.append(Fault(f"{at}/option", "An option needs the style whose variants it tells apart."))
     names = [field.name for field in product.personalization]
     if len(set(names)) < len(names):
         faults.append(Fault(f"{at}/personalization", "Two personalization fields have the same name."))

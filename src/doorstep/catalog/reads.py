@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from doorstep.catalog import store
-from doorstep.catalog.model import Product
+from doorstep.catalog.model import VARIANTS, Product
 from doorstep.db import Tx
 
 
@@ -17,6 +17,15 @@ async def load(tx: Tx, skus: Sequence[str]) -> dict[str, Product]:
 async def by_id(tx: Tx, sku_ids: Iterable[int]) -> dict[int, Product]:
     """The products of these numbers, in one statement."""
     return {product.sku_id: product for product in await store.by_id(tx, list(sku_ids))}
+
+
+async def variants(tx: Tx, styles: Iterable[str]) -> dict[str, list[Product]]:
+    """The products of each style that are sold, in the order in which they were created; a few hundred at most."""
+    found: dict[str, list[Product]] = {}
+    for product in await store.variants(tx, sorted({style for style in styles if style}), VARIANTS):
+        if product.active:
+            found.setdefault(product.style, []).append(product)
+    return found
 
 
 async def page(tx: Tx, *, after: int = 0, limit: int) -> list[Product]:

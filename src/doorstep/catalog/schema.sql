@@ -15,7 +15,12 @@ CREATE TABLE products (
     -- Typed fields a customer may have printed: [{"name", "label", "max_length", "required", "pattern"}]; empty = not offered.
     personalization jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(personalization) = 'array'),
     return_days integer NOT NULL DEFAULT 30 CHECK (return_days BETWEEN 0 AND 730),
+    -- Products of one style are exchanged for one another; the option tells them apart ("M", "42"). Empty: no variants.
+    style text NOT NULL DEFAULT '' CHECK (length(style) <= 100),
+    -- This prevents an option that is an option of nothing.
+    option text NOT NULL DEFAULT '' CHECK (length(option) <= 40 AND (option = '' OR style <> '')),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 -- Products by words of their SKU and title, or by how these begin.
 CREATE INDEX products_words ON products USING gin (to_tsvector('simple', sku || ' ' || title));
+CREATE INDEX products_style ON products (style) WHERE style <> '';

@@ -31,6 +31,11 @@ async def by_id(tx: Tx, sku_ids: Sequence[int]) -> list[Product]:
     return [_product(row) for row in await tx.fetch(SQL.by_id, list(sku_ids))]
 
 
+async def variants(tx: Tx, styles: Sequence[str], limit: int) -> list[Product]:
+    """The products of these styles, inactive ones too, in the order of their numbers."""
+    return [_product(row) for row in await tx.fetch(SQL.variants, list(styles), limit)]
+
+
 async def page(tx: Tx, after: int, limit: int) -> list[Product]:
     """Products in the order of their numbers, those after `after`."""
     return [_product(row) for row in await tx.fetch(SQL.page, after, limit)]

@@ -40,7 +40,7 @@ ON CONFLICT (work) DO UPDATE SET days = excluded.days, fee_minor = excluded.fee_
 
 -- name: open_ledger
 -- Version 1 is what placing wrote on the order (its promise and its decision), line by line: a line sent in several
--- parts is there when the last part is; a line that came up short has no date yet.
+-- parts is there when the last part is; a line that came up short has no date yet, nor has an order that waits for its goods' return.
 -- Orders stand above delivery, so their columns are read here by SQL, not imported.
 WITH parts AS (
     SELECT o.order_id, (line ->> 0)::smallint AS line_no,
@@ -54,7 +54,8 @@ WITH parts AS (
     WHERE o.order_id = ANY($1)
 ), entries AS (
     SELECT l.order_id, l.line_no, o.service, o.placed_at, coalesce(p.promised_from, o.promised_from) AS promised_from,
-        CASE WHEN s.line_no IS NULL THEN coalesce(p.promised_by, o.promised_by) END AS promised_by
+        CASE WHEN s.line_no IS NULL AND (o.promised_by IS NOT NULL OR o.order_id IN (SELECT h.order_id FROM short h))
+            THEN coalesce(p.promised_by, o.promised_by) END AS promised_by
     FROM orders o JOIN order_lines l USING (order_id)
     LEFT JOIN parts p USING (order_id, line_no) LEFT JOIN short s USING (order_id, line_no)
     WHERE o.order_id = ANY($1)

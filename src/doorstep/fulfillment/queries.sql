@@ -33,7 +33,9 @@ UPDATE fulfillment_orders SET status_category = $3, status = $4, request_status 
     activated_at = CASE WHEN $6 = 'activated_at' THEN $7 ELSE activated_at END,
     accepted_at = CASE WHEN $6 = 'accepted_at' THEN $7 ELSE accepted_at END,
     packed_at = CASE WHEN $6 = 'packed_at' THEN $7 ELSE packed_at END,
-    closed_at = CASE WHEN $6 = 'closed_at' THEN $7 ELSE closed_at END
+    closed_at = CASE WHEN $6 = 'closed_at' THEN $7 ELSE closed_at END,
+    -- What was held until its time had passed has a day from now.
+    pick_by = CASE WHEN $6 = 'activated_at' AND pick_by <= $7 THEN $7 + interval '1 day' ELSE pick_by END
 WHERE fulfillment_order_id = ANY($1) AND status_category = ANY($2)
 RETURNING fulfillment_order_id
 

@@ -73,6 +73,7 @@ _HOLDS = {
     "awaiting_personalization_proof": "the approval of the personalization",
     "customer_request": "the customer",
     "promise_at_risk": "a decision about the delivery date",
+    "awaiting_return": "the return of what it replaces",
     "other": "a person",
 }
 _TRACKED = {
@@ -155,13 +156,21 @@ _SENTENCES: Mapping[str, _Teller] = {
         f"The promise moved from {_day(d['was_promised_by'])} to {_day(d['promised_by'])} ({d['cause']})."
     ),
     "delivery.delay_answered": lambda d, f: _ANSWERS[d["answer"]],
-    "returns.requested": lambda d, f: f"Return {d['number']} was requested, to be handed over by {d['handover']}.",
+    "returns.requested": lambda d, f: (
+        f"Return {d['number']} was requested, to be handed over by {d['handover']}"
+        + (f"; order {d['exchange_number']} is sent in exchange." if d.get("exchange_number") else ".")
+    ),
     "shipping.return_label_bought": lambda d, f: f"The return label was bought: {d['tracking_number']}.",
     "returns.label_bought": lambda d, f: "The customer got the return label.",
     "shipping.return_tracked": lambda d, f: f"The return's status is {d['status']}.",
     "returns.in_transit": lambda d, f: "The return is on its way.",
     "returns.received": lambda d, f: (
-        f"{f.goods(d['lines'])} came back to {f.place(d)}; {f.money(d, 'refund_minor')} to refund."
+        f"{f.goods(d['lines'])} came back to {f.place(d)}; {f.money(d, 'refund_minor')} to refund"
+        + (f", {f.money(d, 'exchanged_minor')} exchanged." if d.get("exchanged_minor") else ".")
+    ),
+    "returns.exchange_ready": lambda d, f: f"What {f.goods(d['lines'])} replaces is back.",
+    "returns.exchange_undone": lambda d, f: (
+        f"Some of what was sent in exchange will not arrive; {f.money(d, 'refund_minor')} to refund."
     ),
     "returns.declined": lambda d, f: f"The return was declined: {d['reason']}.",
     "returns.waived": lambda d, f: (

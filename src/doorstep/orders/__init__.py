@@ -10,6 +10,7 @@ from doorstep.orders.answer_delay import Question, answer_delay, question
 from doorstep.orders.audit import audit
 from doorstep.orders.cancel import cancel
 from doorstep.orders.channels import ChannelData, channels, put_channels
+from doorstep.orders.exchange import place_exchange, release_exchange
 from doorstep.orders.goodwill import give_goodwill, goodwill_room
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
@@ -83,12 +84,14 @@ __all__ = [
     "lock_one",
     "money_told",
     "move_units",
+    "place_exchange",
     "place_hold",
     "put_channels",
     "question",
     "read",
     "refresh",
     "refresh_payment",
+    "release_exchange",
     "release_hold",
     "release_payment_hold",
     "reroute",

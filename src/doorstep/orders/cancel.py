@@ -103,7 +103,7 @@ async def units_at(tx: Tx, order_id: UUID) -> list[UnitsAt]:
 def _quantities(rows: Mapping[int, LineRow], wanted: Sequence[LineQuantity] | None) -> dict[int, int]:
     """Units to cancel by line; everything wrong with the wish is raised at once."""
     if wanted is None:
-        left = {no: _cancelable(line) for no, line in rows.items()}
+        left = {no: line.cancelable for no, line in rows.items()}
         return {no: units for no, units in left.items() if units}
     quantities: dict[int, int] = defaultdict(int)
     faults = []
@@ -114,17 +114,13 @@ def _quantities(rows: Mapping[int, LineRow], wanted: Sequence[LineQuantity] | No
     if faults:
         raise Invalid(faults)
     for line_no, quantity in quantities.items():
-        can = _cancelable(rows[line_no])
+        can = rows[line_no].cancelable
         if quantity > can:
             raise Conflict(
                 f"Of line {line_no} only {can} can still be canceled: the rest is picked, sent or canceled.",
                 extra={"line_no": line_no, "cancelable": can},
             )
     return dict(quantities)
-
-
-def _cancelable(line: LineRow) -> int:
-    return line.shortfall + line.backordered + line.reserved + line.activated
 
 
 def _take(line: LineRow, quantity: int, places: Sequence[UnitsAt]) -> list[CanceledLine]:
@@ -165,7 +161,7 @@ async def _event(
         told = (await money_told(tx, [order.order_id]))[order.order_id]
         amount_minor = order.total_minor - told.canceled - told.shipped
         if not any(line.kept for line in rows.values()):
-            refund_minor = told.shipped - told.refunded
+            refund_minor = max(0, told.shipped - told.refunded)  # below 0: paid in another order, by an exchange
     change_id = new_id()
     return Canceled(
         change_id=change_id,

@@ -31,7 +31,7 @@ class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Draft(msgspec.Struct, kw_only=True):
-    """All that is needed to write an order; `decision` comes from routing."""
+    """All that is needed to write an order; `decision` comes from routing. `undated`: no date is promised yet."""
 
     placing: Placing
     channel: Channel
@@ -41,6 +41,7 @@ class Draft(msgspec.Struct, kw_only=True):
     holds: list[tuple[HoldReason, str]]
     request: Request
     cart_hold: CartHold | None
+    undated: bool = False
     decision: Decision | None = None
 
     @property

@@ -21,6 +21,8 @@ async def place_hold(tx: Tx, *, order_id: UUID, reason: HoldReason, note: str, a
     order = await lock_one(tx, order_id)
     if order.status in ("completed", "canceled"):
         raise Conflict(f"The order is {order.status}: there is nothing to hold.")
+    if reason == "awaiting_return":
+        raise Conflict("An exchange waits for its return by itself; this hold cannot be placed by hand.")
     if reason == "awaiting_payment":
         raise Conflict("An order waits for its payment by itself; this hold cannot be placed by hand.")
     hold_id: UUID = new_id()

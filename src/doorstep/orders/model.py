@@ -66,6 +66,7 @@ HoldReason = Literal[
     "awaiting_personalization_proof",
     "customer_request",
     "promise_at_risk",
+    "awaiting_return",
     "other",
 ]
 OnShort = Literal["refuse", "accept"]
@@ -171,6 +172,16 @@ class LineRow(msgspec.Struct, frozen=True, kw_only=True):
     def to_come(self) -> int:
         """Units the customer still waits for, wherever they are."""
         return self.ordered - self.canceled - self.delivered - self.return_requested - self.returned
+
+    @property
+    def meant(self) -> int:
+        """Units that are the customer's or still meant for them."""
+        return self.ordered - self.canceled - self.returned
+
+    @property
+    def cancelable(self) -> int:
+        """Units that were not picked."""
+        return self.shortfall + self.backordered + self.reserved + self.activated
 
     def value(self, first: int, units: int) -> int:
         """What `units` cost when `first` were counted before them; consecutive values add up to `total_minor` exactly.

@@ -16,10 +16,11 @@ from doorstep import carts, catalog, inventory
 from doorstep.carts import CartHold
 from doorstep.db import Brand, Tx
 from doorstep.db.pool import clock_now
-from doorstep.kit.errors import BodyDiffers, Problem, Short
+from doorstep.kit.errors import BodyDiffers, Conflict, Problem, Short
 from doorstep.kit.ids import show
 from doorstep.orders import write
 from doorstep.orders.draft import Draft, draft
+from doorstep.orders.model import HoldReason
 from doorstep.orders.placing import Outcome, Placing, answer
 from doorstep.orders.requests import differing
 from doorstep.routing import Decision, Network, NetworkCache, restored
@@ -59,6 +60,28 @@ async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
         again = await place_batch(brand, networks, [batch[place] for place in repeats])
         outcomes |= dict(zip(repeats, again, strict=True))
     return [outcomes[place] for place in range(len(batch))]
+
+
+async def place_held(tx: Tx, placing: Placing, *, hold: tuple[HoldReason, str], now: datetime) -> None:
+    """Place one order in the caller's transaction, behind a hold of its own (reason and note) and without a date.
+
+    For goods that are kept for somebody until something else has happened: once it has, the ledger gets its date.
+    Raises Short when they are not there, Invalid, or Conflict when the number was taken meanwhile. Orders that the
+    caller has locked come before the stock that is locked here.
+    """
+    network = await Network.read(tx)
+    outcomes: dict[int, Outcome] = {}
+    drafts = await _drafts(tx, network, [placing], outcomes, {}, now)
+    for made in drafts.values():
+        made.holds.append(hold)
+        made.undated = True
+    if drafts:
+        await _choose_under_lock(tx, network, drafts, outcomes, now)
+    refused = outcomes[0].problem if outcomes else None
+    if refused is not None:
+        raise refused
+    if not await write.insert(tx, list(drafts.values()), now=now):
+        raise Conflict(f"The number {placing.order.number!r} was taken just now. Try again.")
 
 
 async def _transact(

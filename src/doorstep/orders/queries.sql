@@ -148,6 +148,15 @@ SELECT order_id, channel, CASE WHEN events = '' THEN '{}' ELSE string_to_array(e
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::time[], $6::time[], $7::text[], $8::text[])
     AS p (order_id, channel, events, only_if_late, quiet_from, quiet_until, timezone, locale)
 
+-- name: copy_preferences
+INSERT INTO contact_preferences (order_id, channel, events, only_if_late, quiet_from, quiet_until, timezone, locale)
+SELECT $2, channel, events, only_if_late, quiet_from, quiet_until, timezone, locale
+FROM contact_preferences WHERE order_id = $1
+
+-- name: numbers_like
+-- Which of these numbers the order's channel has used.
+SELECT n.number FROM orders o JOIN orders n USING (channel_id) WHERE o.order_id = $1 AND n.number = ANY($2)
+
 -- name: insert_holds
 INSERT INTO holds (hold_id, order_id, reason, note, placed_by, placed_at)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::timestamptz[])
@@ -290,7 +299,7 @@ SELECT order_id FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id HAVI
 SELECT order_id, coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'orders.canceled'), 0)::bigint AS canceled,
     coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'shipping.handed_over'), 0)::bigint AS shipped,
     (coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind IN ('shipping.lost', 'shipping.came_back')), 0)
-        + coalesce(sum((data ->> 'refund_minor')::bigint)
+        + coalesce(sum((data ->> 'refund_minor')::bigint + coalesce((data ->> 'exchanged_minor')::bigint, 0))
             FILTER (WHERE kind IN ('returns.received', 'returns.lost', 'returns.waived', 'orders.canceled')), 0))::bigint AS refunded,
     coalesce(sum((data ->> 'amount_minor')::bigint) FILTER (WHERE kind = 'orders.goodwill_given'), 0)::bigint AS goodwill
 FROM events WHERE order_id = ANY($1) GROUP BY order_id

@@ -120,7 +120,7 @@ CREATE TABLE holds (
     order_id uuid NOT NULL REFERENCES orders,
     reason text NOT NULL CHECK (reason IN ('awaiting_payment', 'high_risk_of_fraud', 'incorrect_address',
         'inventory_out_of_stock', 'unknown_delivery_date', 'awaiting_personalization_proof', 'customer_request',
-        'promise_at_risk', 'other')),
+        'promise_at_risk', 'awaiting_return', 'other')),
     note text NOT NULL DEFAULT '',
     placed_by text NOT NULL,
     placed_at timestamptz NOT NULL,

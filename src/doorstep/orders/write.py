@@ -89,7 +89,11 @@ def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
         *(made.placing.order_id, made.channel.channel_id, order.number, made.placing.fingerprint, now),
         *(order.service, made.lane, made.on_short, order.currency, order.total_minor, order.shipping_minor),
         *(order.discount_minor, order.payment.token, order.payment.authorization_reference),
-        *(decision.promised_from or now, None if decision.short else decision.promised_by, stored(decision)),
+        *(
+            decision.promised_from or now,
+            None if decision.short or made.undated else decision.promised_by,
+            stored(decision),
+        ),
         *(order.total_minor > 0, len(made.holds)),
         *(new_id(), customer.name, customer.email, customer.phone, customer.locale),
         *(new_id(), address.name, address.street, address.city, address.region),

@@ -25,6 +25,10 @@ SELECT order_id, number, payment_token AS token, payment_reference AS reference 
 -- name: asked_before
 SELECT cause FROM payment_transactions WHERE kind = $1 AND cause = ANY($2)
 
+-- name: payers
+-- Reads upwards, on purpose: what was sent in exchange was paid with the order whose goods came back.
+SELECT DISTINCT exchange_order_id, order_id FROM exchanges WHERE exchange_order_id = ANY($1)
+
 -- name: captures
 -- What a refund may come out of. A failed refund keeps its part: a person may yet say retry.
 SELECT c.transaction_id, c.order_id, c.cause, (c.amount_minor - coalesce(sum(r.amount_minor), 0))::bigint AS left_minor

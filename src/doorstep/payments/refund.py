@@ -11,7 +11,7 @@ from doorstep import jobs
 from doorstep.db import Tx
 from doorstep.journal import Recorded
 from doorstep.payments import store
-from doorstep.payments.model import Capture, spread
+from doorstep.payments.model import Book, Capture, spread
 from doorstep.payments.store import Want
 
 GOODWILL: Final = "goodwill:"  # how the causes of goodwill begin
@@ -22,9 +22,11 @@ async def refund(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> N
 
     A refund larger than any one capture is split; its further parts have causes `…#2`, `…#3`. It may be written while
     its capture is still on its way: the job waits for that. What goodwill gave back before is not given back again;
-    what was never captured becomes an exception.
+    what was never captured becomes an exception. What was sent in exchange was
+    paid with the order whose goods came back: its money comes out of that order's captures.
     """
-    order_ids = {event.order for event in events}
+    payers = await store.payers(tx, {event.order for event in events})
+    order_ids = set(payers.values())
     books = await store.lock_books(tx, order_ids)
     sources = await store.captures(tx, order_ids)
     done = await store.asked_before(tx, "refund", [event.data.cause for event in events])
@@ -35,18 +37,18 @@ async def refund(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> N
         if cause in done or amount <= 0:
             continue
         done.add(cause)
-        parts = spread(sources.get(event.order, []), amount, cause)
-        currency = books[event.order].currency
-        wants += [_part(event, currency, number, *part) for number, part in enumerate(parts, start=1)]
+        book = books[payers[event.order]]
+        parts = spread(sources.get(book.order_id, []), amount, cause)
+        wants += [_part(event, book, number, *part) for number, part in enumerate(parts, start=1)]
         missing = amount - sum(given for _, given in parts)
         if missing:
             lacking.append((event, missing))
     await store.want(tx, wants, now=now)
     for event, missing in lacking:  # once the goodwill of this batch is written
         if not event.data.cause.startswith(GOODWILL):
-            missing -= await store.set_off(tx, event.order, event.data.cause, missing)
+            missing -= await store.set_off(tx, payers[event.order], event.data.cause, missing)
         if missing:
-            await _short(tx, event.event_id, event.order, event.data.cause, missing, now)
+            await _short(tx, event.event_id, payers[event.order], event.data.cause, missing, now)
 
 
 def amount_of(data: Any) -> int:
@@ -55,13 +57,13 @@ def amount_of(data: Any) -> int:
     return amount
 
 
-def _part(event: Recorded[Any], currency: str, number: int, capture: Capture, amount_minor: int) -> Want:
+def _part(event: Recorded[Any], book: Book, number: int, capture: Capture, amount_minor: int) -> Want:
     return Want(
-        order_id=event.order,
+        order_id=book.order_id,
         kind="refund",
         cause=event.data.cause if number == 1 else f"{event.data.cause}#{number}",
         amount_minor=amount_minor,
-        currency=currency,
+        currency=book.currency,
         against=capture.transaction_id,
         lane=event.lane,
     )

@@ -63,6 +63,12 @@ async def asked_before(tx: Tx, kind: Kind, causes: Sequence[str]) -> set[str]:
     return {row["cause"] for row in await tx.fetch(SQL.asked_before, kind, list(causes))}
 
 
+async def payers(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """For each order the one it was paid with: itself, or the order of which it is an exchange."""
+    rows = await tx.fetch(SQL.payers, list(order_ids))
+    return {order_id: order_id for order_id in order_ids} | {r["exchange_order_id"]: r["order_id"] for r in rows}
+
+
 async def captures(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, list[Capture]]:
     """Per order what was or is being captured, and how much of each is not given back."""
     found: dict[UUID, list[Capture]] = {}

@@ -2,7 +2,8 @@
 
 Invariants: a unit is in one return at a time, and only after it was delivered; what is refunded is the exact price of
 what came back, so that captured less refunded stays the price of what the customer has; nothing is refunded that was
-not accepted, and nothing accepted twice; an open return has a job that ends it, or waits for a person. The original
+not accepted, and nothing accepted twice; in an exchange it goes over to the goods that are sent, and is given back with
+what of these is taken away again; an open return has a job that ends it, or waits for a person. The original
 shipment is never rewritten.
 
 States: requested → in_transit → received (something is here, the rest is awaited or must be judged) → closed; or
@@ -12,11 +13,16 @@ declined, expired. On each line two axes: what was received, and what was decide
 from doorstep.returns.audit import audit
 from doorstep.returns.close import decline
 from doorstep.returns.eligible import eligible
+from doorstep.returns.exchange import alternatives, keep_even
 from doorstep.returns.jobs import expire
 from doorstep.returns.model import (
     EXPIRE,
+    Alternative,
     Declined,
     Eligibility,
+    Exchange,
+    ExchangeReady,
+    ExchangeUndone,
     Expired,
     Handover,
     InTransit,
@@ -52,9 +58,13 @@ from doorstep.returns.waive import waive
 
 __all__ = [
     "EXPIRE",
+    "Alternative",
     "Declined",
     "DropOffPoint",
     "Eligibility",
+    "Exchange",
+    "ExchangeReady",
+    "ExchangeUndone",
     "Expired",
     "Handover",
     "InTransit",
@@ -71,6 +81,7 @@ __all__ = [
     "Waived",
     "Way",
     "WishLine",
+    "alternatives",
     "attach_label",
     "audit",
     "collection_days",
@@ -80,6 +91,7 @@ __all__ = [
     "eligible",
     "expire",
     "follow",
+    "keep_even",
     "kilometers",
     "nearest",
     "of_orders",

@@ -26,9 +26,11 @@ from doorstep.kit.paging import cut, decode
 from doorstep.returns import points_api, store
 from doorstep.returns.close import decline
 from doorstep.returns.eligible import eligible
+from doorstep.returns.exchange import alternatives
 from doorstep.returns.model import (
     BY_CARRIER,
     Acceptance,
+    Alternative,
     Handover,
     Item,
     Outcome,
@@ -59,7 +61,10 @@ class EligibilityQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
 
 class EligibleLine(msgspec.Struct, frozen=True, kw_only=True):
-    """What of a line may be returned, until when, for which reasons; `code` and `why`: why not, or what is special."""
+    """What of a line may be returned, until when, for which reasons; `code` and `why`: why not, or what is special.
+
+    `exchange` is what it may be exchanged for, with the units that could be had now.
+    """
 
     line_no: int
     sku: str
@@ -69,6 +74,7 @@ class EligibleLine(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[Reason]
     code: str
     why: str
+    exchange: list[Alternative]
 
 
 class EligibilityView(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,17 +88,19 @@ class EligibilityView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Units of a line, and why they come back."""
+    """Units of a line, and why they come back; for an exchange, `exchange_sku` is what is wanted instead."""
 
     line_no: LineNo
     quantity: Units
     reason: Reason
+    exchange_sku: Annotated[str, Meta(min_length=1, max_length=100)] | None = None
 
 
 class ReturnRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A return. `number` is your own, made for you when missing; `location` is the store's code for `store`.
 
-    `collect_on` is the day of a `collection`, one of the `collection_days` that the eligibility answers.
+    `collect_on` is the day of a `collection`, one of the `collection_days` that the eligibility answers. With the
+    outcome `exchange`, what is wanted instead is kept at once and sent when the goods are here.
     """
 
     order_id: Annotated[str, Meta(max_length=TEXT_SHORT)]
@@ -173,10 +181,14 @@ class ReturnLineView(msgspec.Struct, frozen=True, kw_only=True):
     rejected: int
     missing: int
     refund_minor: int
+    exchange_sku: str | None
 
 
 class ReturnView(msgspec.Struct, frozen=True, kw_only=True):
-    """A return. `refund_by` is the latest date of the refund; `refund_minor` what was given back so far."""
+    """A return. `refund_by` is the latest date of the refund; `refund_minor` what was given back so far.
+
+    `exchange_order_id` and `exchange_number` are of the order that is sent in exchange.
+    """
 
     return_id: str
     order_id: str
@@ -194,6 +206,8 @@ class ReturnView(msgspec.Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
     expires_at: datetime
     collect_on: date | None
+    exchange_order_id: str | None
+    exchange_number: str | None
     lines: list[ReturnLineView]
 
 
@@ -207,7 +221,10 @@ class ReturnPage(msgspec.Struct, frozen=True, kw_only=True):
 async def _views(tx: Tx, found: Iterable[Return]) -> list[ReturnView]:
     returns = list(found)
     rows = await orders.read(tx, {one.order_id for one in returns})
-    products = await catalog.by_id(tx, {line.sku_id for one in returns for line in one.lines})
+    sku_ids = {line.sku_id for one in returns for line in one.lines}
+    sku_ids |= {line.sku_id for one in returns for line in one.exchanges}
+    products = await catalog.by_id(tx, sku_ids)
+    instead = {(one.return_id, one.line_no): products[one.sku_id].sku for each in returns for one in each.exchanges}
     places = await inventory.locations(tx)
     return [
         ReturnView(
@@ -215,10 +232,13 @@ async def _views(tx: Tx, found: Iterable[Return]) -> list[ReturnView]:
             order_id=show("ord", one.order_id),
             location=places[one.location_id].code,
             currency=rows[one.order_id].currency,
+            exchange_order_id=show("ord", one.exchanges[0].exchange_order_id) if one.exchanges else None,
+            exchange_number=one.exchanges[0].exchange_number if one.exchanges else None,
             lines=[
                 ReturnLineView(
                     sku=products[line.sku_id].sku,
                     title=products[line.sku_id].title,
+                    exchange_sku=instead.get((line.return_id, line.line_no)),
                     **{field: getattr(line, field) for field in _LINE_FIELDS},
                 )
                 for line in one.lines
@@ -229,11 +249,13 @@ async def _views(tx: Tx, found: Iterable[Return]) -> list[ReturnView]:
     ]
 
 
-_LINE_FIELDS = tuple(field for field in ReturnLineView.__struct_fields__ if field not in ("sku", "title"))
+_LINE_FIELDS = tuple(
+    field for field in ReturnLineView.__struct_fields__ if field not in ("sku", "title", "exchange_sku")
+)
 _FIELDS = tuple(
     field
     for field in ReturnView.__struct_fields__
-    if field not in ("return_id", "order_id", "location", "currency", "lines")
+    if field not in ("return_id", "order_id", "location", "currency", "exchange_order_id", "exchange_number", "lines")
 )
 
 
@@ -250,6 +272,7 @@ async def ask_eligibility(brand: Brand, data: EligibilityQuestion) -> Eligibilit
         lines = await eligible(tx, order_id=order_id, now=await clock_now(tx))
         places = (await inventory.locations(tx)).values()
         days = await collection_days(tx, order_id=order_id, now=await clock_now(tx))
+        instead = await alternatives(tx, order_id=order_id, now=await clock_now(tx))
     takers = [place for place in places if place.enabled and "returns" in place.capabilities]
     ways: list[Handover] = ["label", "qr", "store", "collection"]
     return EligibilityView(
@@ -264,6 +287,7 @@ async def ask_eligibility(brand: Brand, data: EligibilityQuestion) -> Eligibilit
                 reasons=list(line.reasons),
                 code=line.code,
                 why=line.why,
+                exchange=instead.get(line.line_no, []) if line.quantity else [],
             )
             for line in lines
         ],
@@ -279,7 +303,9 @@ async def request_return(command: Command, data: ReturnRequest) -> Answer:
     order_id = parse("ord", data.order_id)
 
     async def act(tx: Tx, now: datetime) -> ReturnView:
-        wanted = [WishLine(line_no=line.line_no, quantity=line.quantity, reason=line.reason) for line in data.lines]
+        wanted = [
+            WishLine(**{field: getattr(line, field) for field in WishLine.__struct_fields__}) for line in data.lines
+        ]
         opened = await request(
             tx,
             order_id=order_id,

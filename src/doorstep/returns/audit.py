@@ -13,6 +13,8 @@ async def audit(tx: Tx) -> list[Finding]:
         ("units", "return_requested and returned units of a line = its lines of returns", store.SQL.audit_units),
         ("units", "units and refunds of a line of a return = its receipts", store.SQL.audit_receipts),
         ("money", "refunds asked of payments for a return = what the return says", store.SQL.audit_refunds),
+        ("money", "what goods sent in exchange are worth = what came back for them", store.SQL.audit_exchanges),
+        ("work", "goods kept for an exchange wait for a return that is open", store.SQL.audit_exchange_holds),
         ("work", "an open return has a job that ends it, or a person", store.SQL.audit_work),
     )
     findings = []

@@ -92,11 +92,16 @@ async def lose(tx: Tx, held: Held, *, now: datetime) -> Return:
         subject=held.was.return_id,
         order_id=held.was.order_id,
         owner="customer service",
-        next_action="The refund is on its way. Claim the loss from the carrier",
+        next_action="The refund or the goods in exchange are on their way. Claim the loss from the carrier",
         detail={"return": show("ret", held.was.return_id), "number": held.was.number},
         now=now,
     )
-    event = Lost(return_id=held.was.return_id, refund_minor=value.total_minor, cause=held.was.cause)
+    event = Lost(
+        return_id=held.was.return_id,
+        refund_minor=value.total_minor,
+        cause=held.was.cause,
+        exchanged_minor=value.exchanged_minor,
+    )
     return await settle(tx, held, change, items, value, event, actor="carrier", now=now)
 
 

@@ -12,6 +12,7 @@ import msgspec
 from doorstep.catalog import Product
 from doorstep.inventory import Disposition
 from doorstep.journal import Event
+from doorstep.kit.money import share
 from doorstep.orders import LineQuantity, LineRow
 
 Status = Literal["requested", "in_transit", "received", "closed", "declined", "expired"]
@@ -60,11 +61,12 @@ EXPIRE: Final = "returns.expire"
 
 
 class WishLine(msgspec.Struct, frozen=True, kw_only=True):
-    """Units of a line that the customer wants to send back, and why."""
+    """Units of a line that the customer wants to send back, and why; for an exchange, the SKU wanted instead."""
 
     line_no: int
     quantity: int
     reason: Reason
+    exchange_sku: str | None = None
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +112,40 @@ class ReturnLine(msgspec.Struct, frozen=True, kw_only=True):
         return self.quantity - self.received - self.missing
 
 
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sent for the units of a line of a return: a line of an order that costs nothing.
+
+    `sku_id` is what is sent; `meant`: its units that are the customer's or on their way to them. What was paid for the
+    `accepted` units that came back, `value_minor`, is worth as many units sent, shared cumulatively; `fee_minor` is the
+    shipping fee when it went over with the last of the order. `refunded_minor` of both was given back since.
+    """
+
+    return_id: UUID
+    line_no: int
+    order_id: UUID
+    exchange_order_id: UUID
+    exchange_line_no: int
+    exchange_number: str
+    sku_id: int
+    meant: int
+    accepted: int
+    value_minor: int
+    fee_minor: int
+    refunded_minor: int
+
+    @property
+    def owed_minor(self) -> int:
+        """What is to be given back now: the worth of units that were accepted and are not meant for the customer."""
+        served = min(self.meant, self.accepted)
+        worth = share(self.value_minor, served, self.accepted) if served else 0
+        fee_minor = 0 if served else self.fee_minor
+        return max(0, self.value_minor - worth + fee_minor - self.refunded_minor)
+
+    def after(self, refund_minor: int) -> Exchange:
+        """With this given back."""
+        return msgspec.structs.replace(self, refunded_minor=self.refunded_minor + refund_minor)
+
+
 class Return(msgspec.Struct, frozen=True, kw_only=True):
     """A return with its lines. Amounts in minor units of the order's currency; `refund_by` was told to the customer."""
 
@@ -131,6 +167,7 @@ class Return(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     collect_on: date | None = None
     lines: tuple[ReturnLine, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
 
     @property
     def cause(self) -> str:
@@ -189,6 +226,15 @@ def eligibility(
     return msgspec.structs.replace(found, code="not_delivered", why="It has not been delivered.")
 
 
+class Alternative(msgspec.Struct, frozen=True, kw_only=True):
+    """An article that a line may be exchanged for, and how many of it could be claimed now."""
+
+    sku: str
+    title: str
+    option: str
+    available: int
+
+
 class Requested(Event, frozen=True, kw_only=True):
     """The customer wants to send something back."""
 
@@ -197,6 +243,8 @@ class Requested(Event, frozen=True, kw_only=True):
     number: str
     handover: Handover
     collect_on: date | None = None
+    exchange_number: str | None = None
+    """The number of the order that is sent in exchange."""
 
 
 class LabelBought(Event, frozen=True, kw_only=True):
@@ -225,7 +273,10 @@ class ReceivedLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Received(Event, frozen=True, kw_only=True):
-    """Something of it is here and was judged; `refund_minor` is to be given back for it (0: nothing), for `cause`."""
+    """Something of it is here and was judged; `refund_minor` is to be given back for it (0: nothing), for `cause`.
+
+    `exchanged_minor` of what was paid for it went over to the goods that are sent in exchange.
+    """
 
     KIND: ClassVar[str] = "returns.received"
     return_id: UUID
@@ -233,12 +284,33 @@ class Received(Event, frozen=True, kw_only=True):
     refund_minor: int
     cause: str
     lines: Sequence[ReceivedLine]
+    exchanged_minor: int = 0
 
 
 class Lost(Event, frozen=True, kw_only=True):
     """Our carrier lost it on the way back: the customer gets the money all the same."""
 
     KIND: ClassVar[str] = "returns.lost"
+    return_id: UUID
+    refund_minor: int
+    cause: str
+    exchanged_minor: int = 0
+
+
+class ExchangeReady(Event, frozen=True, kw_only=True):
+    """On the order that is sent in exchange: what it waited for is here; these units go out from `expected_at` on."""
+
+    KIND: ClassVar[str] = "returns.exchange_ready"
+    return_id: UUID
+    cause: Literal["return_here"] = "return_here"
+    expected_at: datetime
+    lines: Sequence[LineQuantity]
+
+
+class ExchangeUndone(Event, frozen=True, kw_only=True):
+    """On the order that is sent in exchange: units of it do not reach the customer, what was paid goes back."""
+
+    KIND: ClassVar[str] = "returns.exchange_undone"
     return_id: UUID
     refund_minor: int
     cause: str

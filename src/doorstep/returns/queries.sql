@@ -15,6 +15,40 @@ FROM (SELECT row_number() OVER ()::smallint, line_no, $11::integer, quantity, re
     FROM unnest($3::smallint[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::bigint[])
         AS u(line_no, quantity, reception, acceptance, disposition, refund)) AS i
 
+-- name: insert_exchanges
+INSERT INTO exchanges (return_id, line_no, order_id, exchange_order_id, exchange_line_no)
+SELECT $1, line_no, $2, $3, place FROM unnest($4::smallint[]) WITH ORDINALITY AS e(line_no, place)
+
+-- name: write_exchanges
+UPDATE exchanges e SET accepted = w.accepted, value_minor = w.value_minor, fee_minor = w.fee_minor,
+    refunded_minor = w.refunded_minor
+FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[])
+    AS w(return_id, line_no, accepted, value_minor, fee_minor, refunded_minor)
+WHERE e.return_id = w.return_id AND e.line_no = w.line_no
+
+-- name: exchanges_of_returns
+-- Read again under the lock of the order that is sent: its units move with it.
+SELECT e.return_id, e.line_no, e.order_id, e.exchange_order_id, e.exchange_line_no, o.number AS exchange_number, l.sku_id,
+    l.ordered - l.canceled - l.returned AS meant, e.accepted, e.value_minor, e.fee_minor, e.refunded_minor
+FROM exchanges e JOIN order_lines l ON l.order_id = e.exchange_order_id AND l.line_no = e.exchange_line_no
+JOIN orders o ON o.order_id = e.exchange_order_id
+WHERE e.return_id = ANY($1) ORDER BY e.return_id, e.line_no
+
+-- name: exchanges_sent_with
+SELECT e.return_id, e.line_no, e.order_id, e.exchange_order_id, e.exchange_line_no, o.number AS exchange_number, l.sku_id,
+    l.ordered - l.canceled - l.returned AS meant, e.accepted, e.value_minor, e.fee_minor, e.refunded_minor
+FROM exchanges e JOIN order_lines l ON l.order_id = e.exchange_order_id AND l.line_no = e.exchange_line_no
+JOIN orders o ON o.order_id = e.exchange_order_id
+WHERE e.exchange_order_id = ANY($1) ORDER BY e.exchange_order_id, e.exchange_line_no
+
+-- name: sent_for
+-- The orders that are sent for what comes back; which they are never changes.
+SELECT DISTINCT exchange_order_id FROM exchanges WHERE return_id = ANY($1)
+
+-- name: are_sent
+-- Which of these orders are sent in exchange.
+SELECT DISTINCT exchange_order_id FROM exchanges WHERE exchange_order_id = ANY($1)
+
 -- name: order_of
 SELECT order_id FROM returns WHERE return_id = $1
 
@@ -113,11 +147,35 @@ ORDER BY 1
 -- Refunds asked of payments for returns, against what the returns say. Payments write their causes as we give them,
 -- with `#2` and so on behind when one refund comes out of several captures; what goodwill gave before is set off.
 SELECT r.return_id || ' refunds ' || r.refund_minor AS example
-FROM returns r LEFT JOIN payment_transactions t ON t.order_id = r.order_id AND t.kind = 'refund'
+FROM returns r LEFT JOIN (SELECT DISTINCT exchange_order_id, order_id AS paid_by FROM exchanges) x
+    ON x.exchange_order_id = r.order_id
+LEFT JOIN payment_transactions t ON t.order_id = coalesce(x.paid_by, r.order_id) AND t.kind = 'refund'
     AND starts_with(t.cause, 'return:' || replace(r.return_id::text, '-', ''))
-GROUP BY r.return_id HAVING r.refund_minor <> coalesce(sum(t.amount_minor), 0) + coalesce((
+GROUP BY r.return_id, x.paid_by HAVING r.refund_minor <> coalesce(sum(t.amount_minor), 0) + coalesce((
     SELECT sum(o.amount_minor) FROM payment_offsets o
-    WHERE o.order_id = r.order_id AND starts_with(o.cause, 'return:' || replace(r.return_id::text, '-', ''))), 0) ORDER BY 1
+    WHERE o.order_id = coalesce(x.paid_by, r.order_id)
+        AND starts_with(o.cause, 'return:' || replace(r.return_id::text, '-', ''))), 0) ORDER BY 1
+
+-- name: audit_exchanges
+-- What went over to goods that are sent in exchange, against what came back and what of the goods is still meant for the
+-- customer. Not while something about the goods is still to be acted on.
+SELECT e.return_id || ' line ' || e.line_no AS example
+FROM exchanges e JOIN return_lines r USING (return_id, line_no)
+JOIN order_lines l ON l.order_id = e.exchange_order_id AND l.line_no = e.exchange_line_no
+WHERE e.accepted <> r.accepted
+    OR NOT EXISTS (SELECT FROM events v WHERE v.order_id = e.exchange_order_id AND v.position IS NULL) AND (
+        l.ordered - l.canceled - l.returned >= e.accepted AND e.refunded_minor > 0 AND e.accepted > 0
+        OR l.ordered = l.canceled + l.returned AND e.refunded_minor <> e.value_minor + e.fee_minor)
+ORDER BY 1
+
+-- name: audit_exchange_holds
+-- Goods kept for a customer until something comes back that will not come any more.
+SELECT h.order_id::text AS example
+FROM holds h
+WHERE h.reason = 'awaiting_return' AND h.released_at IS NULL AND NOT EXISTS (
+    SELECT FROM exchanges e JOIN returns r USING (return_id)
+    WHERE e.exchange_order_id = h.order_id AND r.status IN ('requested', 'in_transit', 'received'))
+ORDER BY 1
 
 -- name: audit_work
 -- Open returns that nothing will ever close.

@@ -98,6 +98,7 @@ async def _judge(
         location_id=change.location_id,
         refund_minor=value.total_minor,
         cause=held.was.cause,
+        exchanged_minor=value.exchanged_minor,
         lines=[
             ReceivedLine(
                 line_no=item.line_no,

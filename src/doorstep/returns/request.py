@@ -10,14 +10,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from doorstep import inventory, jobs, journal, orders, shipping
+from doorstep import catalog, inventory, jobs, journal, orders, shipping
 from doorstep.db import Tx
 from doorstep.inventory import Location
 from doorstep.kit.errors import BodyDiffers, Conflict, Fault, Invalid
 from doorstep.kit.ids import new_id, show
 from doorstep.kit.limits import REFUND_WITHIN, RETURN_REQUEST_LIFE
+from doorstep.orders import LineRow
 from doorstep.returns import store
 from doorstep.returns.eligible import eligible
+from doorstep.returns.exchange import exchange_faults, open_exchange
 from doorstep.returns.model import (
     BY_CARRIER,
     EXPIRE,
@@ -51,23 +53,24 @@ async def request(
 
     Hand-over: `label` buys a label to the warehouse; `qr` and `store` hand the goods in at a location that takes
     returns (`store` names it by its code); `collection` lets the carrier come on the day `collect_on`, one of
-    `collection_days`. Raises NotFound, Invalid with all that is wrong, BodyDiffers (the number
-    stands for another return), or Conflict when units are not there to be returned any more.
+    `collection_days`. An `exchange` claims what each wish names instead, in an order that is sent when the goods are
+    here. Raises NotFound, Invalid with all that is wrong, BodyDiffers (the number stands for another return), or
+    Conflict when units are not there to be returned any more, or those wanted instead are not in stock.
     """
-    await orders.lock_one(tx, order_id)
+    original = await orders.lock_one(tx, order_id)
     returns = await store.of_orders(tx, [order_id])
     same = next((found for found in returns if found.number == number), None)
     if same is not None:
-        return _replay(same, wanted, handover, outcome, collect_on)
+        return await _replay(tx, same, wanted, handover, outcome, collect_on)
     may = {line.line_no: line for line in await eligible(tx, order_id=order_id, now=now)}
     places = await inventory.locations(tx)
-    faults = _faults(wanted, may, outcome)
+    faults = _faults(wanted, may) + await exchange_faults(tx, order_id, wanted, outcome)
     place = await _place(tx, order_id, handover, location, places, faults)
     faults += _day_faults(handover, collect_on, places.get(place), now)
     if faults:
         raise Invalid(faults)
     _refuse_what_is_gone(wanted, may)
-    rows = {line.line_no: line.sku_id for line in (await orders.lines(tx, [order_id]))[order_id]}
+    rows = {line.line_no: line for line in (await orders.lines(tx, [order_id]))[order_id]}
     new = msgspec.structs.replace(
         new_return(order_id, wanted, rows, handover, outcome, number, place, now), collect_on=collect_on
     )
@@ -95,15 +98,20 @@ async def request(
             now=now,
         )
     await jobs.enqueue(tx, EXPIRE, [new.return_id], due_at=new.expires_at)
-    event = Requested(return_id=new.return_id, number=new.number, handover=handover, collect_on=collect_on)
+    instead = None
+    if outcome == "exchange":  # last: it locks stock
+        instead = await open_exchange(tx, original=original, new=new, wanted=wanted, rows=rows, actor=actor, now=now)
+    event = Requested(
+        return_id=new.return_id, number=new.number, handover=handover, collect_on=collect_on, exchange_number=instead
+    )
     await journal.append(tx, [(order_id, event)], actor=actor, now=now)
-    return new
+    return (await store.read(tx, [new.return_id]))[new.return_id] if instead else new
 
 
 def new_return(
     order_id: UUID,
     wanted: Sequence[WishLine],
-    sku_ids: Mapping[int, int],
+    rows: Mapping[int, LineRow],
     handover: Way,
     outcome: Outcome,
     number: str | None,
@@ -135,7 +143,7 @@ def new_return(
             ReturnLine(
                 return_id=return_id,
                 line_no=wish.line_no,
-                sku_id=sku_ids[wish.line_no],
+                sku_id=rows[wish.line_no].sku_id,
                 quantity=wish.quantity,
                 reason=wish.reason,
                 reception="awaiting",
@@ -152,8 +160,8 @@ def new_return(
     )
 
 
-def _replay(
-    same: Return, wanted: Sequence[WishLine], handover: Handover, outcome: Outcome, collect_on: date | None
+async def _replay(
+    tx: Tx, same: Return, wanted: Sequence[WishLine], handover: Handover, outcome: Outcome, collect_on: date | None
 ) -> Return:
     fields = []
     if {(line.line_no, line.quantity, line.reason) for line in same.lines} != {
@@ -166,6 +174,11 @@ def _replay(
         fields.append("collect_on")
     if same.outcome != outcome:
         fields.append("outcome")
+    elif outcome == "exchange":
+        products = await catalog.by_id(tx, {one.sku_id for one in same.exchanges})
+        instead = {one.line_no: products[one.sku_id].sku for one in same.exchanges}
+        if instead != {wish.line_no: wish.exchange_sku for wish in wanted}:
+            fields.append("exchange_sku")
     if fields:
         raise BodyDiffers(
             f"Return {same.number!r} of this order was requested before with another {', '.join(fields)}.",
@@ -201,10 +214,8 @@ def _day_faults(handover: Handover, collect_on: date | None, place: Location | N
     return [Fault("/collect_on", "The carrier comes on one of " + ", ".join(map(str, offered)) + ".")]
 
 
-def _faults(wanted: Sequence[WishLine], may: Mapping[int, Eligibility], outcome: Outcome) -> list[Fault]:
+def _faults(wanted: Sequence[WishLine], may: Mapping[int, Eligibility]) -> list[Fault]:
     faults = []
-    if outcome == "exchange":
-        faults.append(Fault("/outcome", "Exchange is not offered: choose refund, and order the other article."))
     if not wanted:
         faults.append(Fault("/lines", "At least one line is needed."))
     seen = set()

@@ -55,6 +55,33 @@ CREATE TABLE return_lines (
 );
 CREATE INDEX return_lines_line ON return_lines (order_id, line_no);
 
+-- What is sent for the units of a line that come back for an exchange, by a line of an order that costs nothing. What was
+-- paid for a unit that is accepted goes over to the goods sent; what of these is taken away again is given back, out of
+-- the captures of the order that paid.
+CREATE TABLE exchanges (
+    return_id uuid NOT NULL,
+    line_no smallint NOT NULL,
+    -- The order that paid.
+    order_id uuid NOT NULL,
+    exchange_order_id uuid NOT NULL,
+    exchange_line_no smallint NOT NULL,
+    -- Units that came back and were accepted, what was paid for them, and the shipping fee when it went over with the last.
+    accepted integer NOT NULL DEFAULT 0 CHECK (accepted >= 0),
+    value_minor bigint NOT NULL DEFAULT 0 CHECK (value_minor >= 0),
+    fee_minor bigint NOT NULL DEFAULT 0 CHECK (fee_minor >= 0),
+    refunded_minor bigint NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0),
+    -- This prevents goods from being sent twice for what comes back once.
+    PRIMARY KEY (return_id, line_no),
+    -- This prevents goods that are sent once from standing for two things that come back.
+    CONSTRAINT exchanges_sent_once UNIQUE (exchange_order_id, exchange_line_no),
+    FOREIGN KEY (return_id, line_no) REFERENCES return_lines,
+    -- This prevents more from being given back than went over.
+    CONSTRAINT exchanges_given_back_within CHECK (refunded_minor <= value_minor + fee_minor),
+    -- This prevents value from going over for goods that did not come back.
+    CONSTRAINT exchanges_value_needs_goods CHECK (accepted > 0 OR value_minor + fee_minor = 0)
+);
+CREATE INDEX exchanges_order ON exchanges (order_id);
+
 -- What was found in the parcel, and what was decided on it, in the order of work. Never rewritten.
 CREATE TABLE return_receipts (
     return_id uuid NOT NULL,

@@ -17,7 +17,8 @@ from doorstep.kit.errors import Conflict
 from doorstep.kit.ids import show
 from doorstep.orders import LineRow, OrderRow
 from doorstep.returns import store
-from doorstep.returns.model import OPEN, Item, Return, ReturnLine
+from doorstep.returns.exchange import send_or_cancel
+from doorstep.returns.model import OPEN, Exchange, Item, Return, ReturnLine
 
 TO_JUDGE = "return_to_judge"
 
@@ -28,13 +29,20 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     was: Return
     order: OrderRow
     lines: dict[int, LineRow]
+    exchanges: dict[int, Exchange]
+    """By line: what is sent for it; of an order that was itself sent in exchange, what it was sent for."""
 
 
 class Worth(msgspec.Struct, frozen=True, kw_only=True):
-    """What is given back: for each item, and the shipping fee when nothing is left of the order."""
+    """What is given back: for each item, and the shipping fee when nothing is left of the order.
+
+    `exchanges` are those that change, `exchanged_minor` is what went over to them and is not given back.
+    """
 
     items: Sequence[int]
     fee_minor: int
+    exchanges: Sequence[Exchange] = ()
+    exchanged_minor: int = 0
 
     @property
     def total_minor(self) -> int:
@@ -43,12 +51,16 @@ class Worth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def hold(tx: Tx, return_id: UUID) -> Held:
-    """Lock a return's order and read the return. Raises NotFound."""
+    """Lock a return's order, with the order that is sent in exchange, and read the return. Raises NotFound."""
     order_id = await store.order_of(tx, return_id)
-    order = await orders.lock_one(tx, order_id)
+    locked = await orders.lock(tx, {order_id, *await store.sent_for(tx, [return_id])})
     was = (await store.read(tx, [return_id]))[return_id]
     lines = {line.line_no: line for line in (await orders.lines(tx, [order_id]))[order_id]}
-    return Held(was=was, order=order, lines=lines)
+    if was.outcome == "exchange":
+        exchanges = {one.line_no: one for one in was.exchanges}
+    else:
+        exchanges = {one.exchange_line_no: one for one in await store.exchanges_sent_with(tx, [order_id])}
+    return Held(was=was, order=locked[order_id], lines=lines, exchanges=exchanges)
 
 
 def must_be_open(was: Return) -> None:
@@ -80,20 +92,46 @@ def judged(line: ReturnLine, items: Iterable[Item], refund_minor: int) -> Return
 def worth(held: Held, items: Sequence[Item]) -> Worth:
     """Cumulative shares of the lines: what was captured less what is given back stays the price of what is kept.
 
-    The shipping fee goes back when nothing of the order is kept, nor still to come.
+    The shipping fee goes back when nothing of the order is kept, nor still to come. In an exchange both go over to the
+    goods that are sent, as far as these are meant for the customer.
     """
     kept = {line_no: line.kept for line_no, line in held.lines.items()}
+    exchanges = dict(held.exchanges)
     worths = []
+    moved_minor = 0
     for item in items:
         amount_minor = 0
         if item.acceptance == "accepted":
             kept[item.line_no] -= item.quantity
             amount_minor = held.lines[item.line_no].value(kept[item.line_no], item.quantity)
+            if item.line_no in exchanges:
+                now = _with_units(exchanges[item.line_no], item.quantity, amount_minor, held.was)
+                moved_minor += amount_minor
+                amount_minor = now.owed_minor
+                exchanges[item.line_no] = now.after(amount_minor)
         worths.append(amount_minor)
     to_come = sum(line.ordered - line.canceled - line.returned - line.kept for line in held.lines.values())
-    some = any(item.acceptance == "accepted" for item in items)
-    fee_minor = held.order.shipping_minor if some and not to_come and not any(kept.values()) else 0
-    return Worth(items=worths, fee_minor=fee_minor)
+    accepted = [item.line_no for item in items if item.acceptance == "accepted"]
+    fee_minor = held.order.shipping_minor if accepted and not to_come and not any(kept.values()) else 0
+    if fee_minor and held.was.outcome == "exchange":
+        now = msgspec.structs.replace(exchanges[accepted[-1]], fee_minor=fee_minor)
+        moved_minor += fee_minor
+        fee_minor = now.owed_minor
+        exchanges[accepted[-1]] = now.after(fee_minor)
+    exchanged_minor = moved_minor - sum(worths) - fee_minor if held.was.outcome == "exchange" else 0
+    return Worth(
+        items=worths,
+        fee_minor=fee_minor,
+        exchanges=[one for line_no, one in exchanges.items() if one != held.exchanges[line_no]],
+        exchanged_minor=exchanged_minor,
+    )
+
+
+def _with_units(one: Exchange, units: int, value_minor: int, was: Return) -> Exchange:
+    """After units came back: for goods that are sent for them, or the very goods that were sent."""
+    if was.outcome == "exchange":
+        return msgspec.structs.replace(one, accepted=one.accepted + units, value_minor=one.value_minor + value_minor)
+    return msgspec.structs.replace(one, meant=one.meant - units)
 
 
 async def settle(
@@ -115,6 +153,7 @@ async def settle(
     change = store.settled(change, now)
     await store.write(tx, change)
     await store.add_receipts(tx, change, items, value.items, actor=actor, now=now)
+    await store.write_exchanges(tx, value.exchanges)
     await orders.move_units(tx, _moves(was, change))
     await journal.append(tx, [(was.order_id, event)], actor=actor, now=now)
     await _ask_a_person(tx, change, actor, now)
@@ -130,6 +169,8 @@ async def settle(
         for item in items
         if item.disposition is not None
     ]
+    if change.closed_at is not None and change.outcome == "exchange":
+        await send_or_cancel(tx, change, also=stock, actor=actor, now=now)
     # Numbered like the refund: the same reference counts once for a SKU and location.
     await inventory.restock(tx, items=stock, reference=was.cause, actor=actor, now=now)
     return change

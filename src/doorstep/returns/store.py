@@ -12,7 +12,7 @@ import msgspec
 from doorstep.db import Tx, statements
 from doorstep.kit.errors import Conflict, NotFound
 from doorstep.kit.ids import show
-from doorstep.returns.model import Item, Return, ReturnLine, before
+from doorstep.returns.model import Exchange, Item, Return, ReturnLine, before
 
 SQL = statements(__package__)
 
@@ -26,6 +26,33 @@ async def insert(tx: Tx, new: Return) -> None:
     )
     columns = [[getattr(line, field) for line in new.lines] for field in ("line_no", "sku_id", "quantity", "reason")]
     await tx.execute(SQL.insert_lines, new.return_id, new.order_id, *columns)
+
+
+async def insert_exchanges(tx: Tx, new: Return, exchange_order_id: UUID) -> None:
+    """Link the lines of a return, in their order, with the lines of the order that is sent for them."""
+    numbers = [line.line_no for line in new.lines]
+    await tx.execute(SQL.insert_exchanges, new.return_id, new.order_id, exchange_order_id, numbers)
+
+
+async def write_exchanges(tx: Tx, changed: Sequence[Exchange]) -> None:
+    """Write what went over and what was given back. Call it with the orders that are sent locked."""
+    fields = ("return_id", "line_no", "accepted", "value_minor", "fee_minor", "refunded_minor")
+    await tx.execute(SQL.write_exchanges, *([getattr(one, field) for one in changed] for field in fields))
+
+
+async def exchanges_sent_with(tx: Tx, order_ids: Iterable[UUID]) -> list[Exchange]:
+    """What these orders are sent for; nothing for those that are no exchange."""
+    return [Exchange(**row) for row in await tx.fetch(SQL.exchanges_sent_with, list(order_ids))]
+
+
+async def sent_for(tx: Tx, return_ids: Iterable[UUID]) -> set[UUID]:
+    """The orders that are sent in exchange for these returns."""
+    return {row["exchange_order_id"] for row in await tx.fetch(SQL.sent_for, list(return_ids))}
+
+
+async def are_sent(tx: Tx, order_ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these orders are sent in exchange."""
+    return {row["exchange_order_id"] for row in await tx.fetch(SQL.are_sent, list(order_ids))}
 
 
 async def order_of(tx: Tx, return_id: UUID) -> UUID:
@@ -64,7 +91,13 @@ async def _with_lines(tx: Tx, rows: Sequence[Any]) -> list[Return]:
     lines: dict[UUID, list[ReturnLine]] = {row["return_id"]: [] for row in rows}
     for row in await tx.fetch(SQL.lines_of, list(lines)):
         lines[row["return_id"]].append(ReturnLine(**row))
-    return [Return(**row, lines=tuple(lines[row["return_id"]])) for row in rows]
+    exchanges: dict[UUID, list[Exchange]] = {row["return_id"]: [] for row in rows if row["outcome"] == "exchange"}
+    for row in await tx.fetch(SQL.exchanges_of_returns, list(exchanges)) if exchanges else ():
+        exchanges[row["return_id"]].append(Exchange(**row))
+    return [
+        Return(**row, lines=tuple(lines[row["return_id"]]), exchanges=tuple(exchanges.get(row["return_id"], ())))
+        for row in rows
+    ]
 
 
 async def write(tx: Tx, changed: Return) -> None:

@@ -41,7 +41,9 @@ async def attach_label(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime
 
 async def follow(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
     """Reaction to shipping.return_tracked: on its way, or lost. A return that has ended stays as it is."""
-    await orders.lock(tx, {event.order for event in events})
+    # With the orders that are sent in exchange, all at once: one after the other would lock them out of order.
+    sent = await store.sent_for(tx, [event.data.return_id for event in events])
+    await orders.lock(tx, sent | {event.order for event in events})
     for event in events:
         if event.data.status == "exception" and event.data.substatus == "lost":
             held = await hold(tx, event.data.return_id)

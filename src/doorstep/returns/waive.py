@@ -26,8 +26,7 @@ async def waive(tx: Tx, *, order_id: UUID, wanted: Sequence[WishLine], actor: st
     order = await orders.lock_one(tx, order_id)
     rows = {line.line_no: line for line in (await orders.lines(tx, [order_id]))[order_id]}
     _check(wanted, rows)
-    skus = {line_no: line.sku_id for line_no, line in rows.items()}
-    new = new_return(order_id, wanted, skus, "keep", "refund", None, await _place(tx, order_id), now)
+    new = new_return(order_id, wanted, rows, "keep", "refund", None, await _place(tx, order_id), now)
     await store.insert(tx, new)
     moves = [
         orders.Move(
@@ -41,7 +40,8 @@ async def waive(tx: Tx, *, order_id: UUID, wanted: Sequence[WishLine], actor: st
     ]
     await orders.move_units(tx, moves)
     lines = {line.line_no: line for line in (await orders.lines(tx, [order_id]))[order_id]}
-    held = Held(was=new, order=order, lines=lines)
+    exchanges = {one.exchange_line_no: one for one in await store.exchanges_sent_with(tx, [order_id])}
+    held = Held(was=new, order=order, lines=lines, exchanges=exchanges)
     items = [Item(line_no=line.line_no, quantity=line.quantity, reception="kept") for line in new.lines]
     value = worth(held, items)
     change = msgspec.structs.replace(

@@ -22,7 +22,7 @@ RETURNING update_id
 -- All that one message says, in one round trip. Names and addresses are read here, at the last moment, and kept nowhere.
 SELECT u.update_id, u.order_id, u.kind, u.channel, u.locale, u.data, u.bad_news, u.status, o.number, o.currency,
     o.total_minor, CASE WHEN v.known THEN v.promised_by ELSE o.promised_by END AS promised_by, c.name, c.email, c.phone, b.title AS shop, b.brand, r.number AS return_number,
-    r.refund_by, i.items, clock_now() AS now, k.accent,
+    r.refund_by, x.number AS exchange_of, i.items, clock_now() AS now, k.accent,
     CASE WHEN k.logo IS NULL THEN NULL ELSE left(encode(sha256(k.logo), 'hex'), 16) END AS logo,
     (SELECT jsonb_object_agg(w.language, jsonb_build_array(w.subject, w.body, w.sms)) FROM wordings w WHERE w.kind = u.kind)
         AS wordings,
@@ -32,6 +32,9 @@ FROM updates u JOIN orders o USING (order_id) JOIN contacts c ON c.contact_id = 
 JOIN doorstep.brands b ON b.brand = current_schema()
 CROSS JOIN look k
 LEFT JOIN returns r ON r.return_id = (u.data ->> 'return_id')::uuid
+LEFT JOIN LATERAL (
+    SELECT p.number FROM exchanges e JOIN orders p ON p.order_id = e.order_id
+    WHERE e.exchange_order_id = u.order_id LIMIT 1) x ON true
 LEFT JOIN LATERAL (
     SELECT true AS known, p.promised_by FROM promises p
     WHERE p.order_id = u.order_id

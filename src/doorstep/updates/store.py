@@ -59,6 +59,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     accent: str | None = None
     logo: str | None = None
     wordings: Mapping[str, Sequence[str | None]] | None = None
+    exchange_of: str | None = None
 
 
 async def whom(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, Who]:

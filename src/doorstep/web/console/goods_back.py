@@ -41,11 +41,14 @@ VERDICTS = tuple(_VERDICTS)
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):
-    """What comes of a judgement: what is paid back, units that are missing from now on, and whether it ends with it."""
+    """What comes of a judgement: what is paid back, units missing from now on, whether it ends with it, and the
+    number of the order that is sent in exchange then.
+    """
 
     refund_minor: int
     missing: int
     ends: bool
+    sends: str
 
     @property
     def said(self) -> str:
@@ -66,6 +69,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int
     rejected: int
     missing: int
+    instead: str
 
 
 @get("/console/returns", **needs("floor.read"))
@@ -203,6 +207,9 @@ def _meaning(before: Return, after: Return) -> Meaning:
         refund_minor=after.refund_minor - before.refund_minor,
         missing=sum(line.missing for line in after.lines) - sum(line.missing for line in before.lines),
         ends=after.closed_at is not None,
+        sends=after.exchanges[0].exchange_number
+        if after.exchanges and any(line.accepted for line in after.lines)
+        else "",
     )
 
 
@@ -256,6 +263,7 @@ async def _show(
         shown_id=show("ret", one.return_id),
         order_id=show("ord", one.order_id),
         number=number,
+        exchange_id=show("ord", one.exchanges[0].exchange_order_id) if one.exchanges else "",
         lines=lines,
         words=words,
         place=places[one.location_id],
@@ -268,12 +276,14 @@ async def _show(
 
 
 async def _lines(tx: Tx, one: Return) -> list[Line]:
-    products = await catalog.by_id(tx, {line.sku_id for line in one.lines})
+    instead = {each.line_no: each.sku_id for each in one.exchanges}
+    products = await catalog.by_id(tx, {line.sku_id for line in one.lines} | set(instead.values()))
     named = ("line_no", "reason", "quantity", "awaited", "to_judge", "accepted", "rejected", "missing")
     return [
         Line(
             sku=products[line.sku_id].sku,
             title=products[line.sku_id].title,
+            instead=products[instead[line.line_no]].title if line.line_no in instead else "",
             **{name: getattr(line, name) for name in named},
         )
         for line in one.lines

@@ -79,6 +79,8 @@ def _products(ware: Ware) -> list[dict[str, Any]]:
             "height_mm": height,
             "handling": ["fragile"] if ware.fragile else [],
             "personalization": fields,
+            "style": f"SHOP-{ware.code.upper()}" if size.label else "",
+            "option": size.label,
         }
         for size in ware.sizes
     ]

@@ -40,6 +40,10 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
         """Where their order's page is."""
         return f"/o/{self.token}"
 
+    def path_of(self, order_id: UUID) -> str:
+        """The page of another order of theirs: an exchange, or what it was exchanged for."""
+        return f"/o/{updates.token(app_state().settings.secret, self.brand.name, order_id)}"
+
 
 async def guest(request: Request[Any, Any, Any], token: str) -> Guest:
     """The guest with this link. Raises NotFound for one that is not ours, whatever is wrong with it."""

@@ -14,7 +14,7 @@ from doorstep import delivery, returns, shipping
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
 from doorstep.inventory import Location
-from doorstep.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from doorstep.kit.errors import Conflict, Forbidden, Invalid, NotFound, Short
 from doorstep.kit.ids import new_id, parse
 from doorstep.returns import Handover
 from doorstep.web.pages import HEADERS, form, page, see
@@ -51,6 +51,7 @@ async def ask_return(request: Asked, token: Token) -> Response[bytes]:
             order_id=guest.order_id,
             wanted=wanted,
             handover=cast(Handover, handover),
+            outcome="exchange" if fields.get("outcome") == "exchange" else "refund",
             number=fields.get("number", "")[:40] or None,
             location=fields.get("store") if handover == "store" else None,
             collect_on=day_of(fields.get("collect_on", "")) if handover == "collection" else None,
@@ -61,9 +62,9 @@ async def ask_return(request: Asked, token: Token) -> Response[bytes]:
     try:
         await guest.brand.run(act)
     except Invalid as refused:
-        pointers = {one.pointer for one in refused.faults}
-        fault = "store" if "/location" in pointers else "day" if "/collect_on" in pointers else "reason"
-        return await _show(guest, fields=fields, fault=fault, status=422)
+        return await _show(guest, fields=fields, fault=_fault(refused), status=422)
+    except Short:
+        return await _show(guest, fields=fields, fault="sold", status=409)
     except Conflict:
         return await _show(guest, fields=fields, fault="gone", status=409)
     return see(f"{guest.path}?said=return#returns")
@@ -92,6 +93,13 @@ async def show_code(request: Asked, token: Token, return_id: ReturnId) -> Respon
     return Response(returns.qr_svg(one.qr_token).encode(), media_type="image/svg+xml", headers=HEADERS)
 
 
+def _fault(refused: Invalid) -> str:
+    pointers = {one.pointer for one in refused.faults}
+    if any(pointer.endswith(("/exchange_sku", "/outcome")) for pointer in pointers):
+        return "instead"
+    return "store" if "/location" in pointers else "day" if "/collect_on" in pointers else "reason"
+
+
 async def _mine(tx: Tx, guest: door.Guest, return_id: str) -> returns.Return:
     """A return of the guest's own order. Raises NotFound for any other, and Forbidden without the step-up: a label says
     where its sender lives.
@@ -112,6 +120,7 @@ async def _show(
         known = await view.read(tx, guest.order_id)
         lines = await returns.eligible(tx, order_id=guest.order_id, now=known.head["now"])
         where = await _where(tx, known, near)
+        instead = await returns.alternatives(tx, order_id=guest.order_id, now=known.head["now"])
         days = await returns.collection_days(tx, order_id=guest.order_id, now=known.head["now"])
     facts = view.describe(known)
     return page(
@@ -120,6 +129,7 @@ async def _show(
         status=status,
         guest=guest,
         lines=lines,
+        instead=_in_stock(lines, instead),
         stores=[store for store, _ in where.stores],
         where=where,
         days=days,
@@ -128,6 +138,20 @@ async def _show(
         return_number=f"R-{new_id().hex[-10:].upper()}",
         **facts,
     )
+
+
+def _in_stock(
+    lines: Sequence[returns.Eligibility], instead: Mapping[int, Sequence[returns.Alternative]]
+) -> dict[int, list[returns.Alternative]]:
+    """What each line that may come back may be exchanged for and is there; another size first. Where there is no other
+    size there is nothing to choose.
+    """
+    found = {}
+    for line in lines:
+        there = [one for one in instead.get(line.line_no, ()) if one.available] if line.quantity else []
+        if any(one.sku != line.sku for one in there):
+            found[line.line_no] = sorted(there, key=lambda one: one.sku == line.sku)
+    return found
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):

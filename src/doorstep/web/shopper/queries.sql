@@ -5,9 +5,13 @@ SELECT o.order_id, o.number, o.placed_at, o.promised_by, o.event_seq AS version,
     coalesce(p.locale, c.locale) AS locale, b.title AS shop, s.title AS service_title, clock_now() AS now,
     coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
         AS timezone,
-    ARRAY(SELECT h.reason FROM holds h WHERE h.order_id = o.order_id AND h.released_at IS NULL) AS holds
+    ARRAY(SELECT h.reason FROM holds h WHERE h.order_id = o.order_id AND h.released_at IS NULL) AS holds,
+    x.number AS exchange_of, x.order_id AS exchange_of_id
 FROM orders o JOIN contacts c USING (contact_id) JOIN doorstep.brands b ON b.brand = current_schema()
 LEFT JOIN contact_preferences p USING (order_id) LEFT JOIN services s ON s.service = o.service
+LEFT JOIN LATERAL (
+    SELECT n.number, n.order_id FROM exchanges e JOIN orders n ON n.order_id = e.order_id
+    WHERE e.exchange_order_id = o.order_id LIMIT 1) x ON true
 WHERE o.order_id = $1
 
 -- name: address_in_doubt

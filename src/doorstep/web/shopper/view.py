@@ -52,6 +52,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     promises: Sequence[delivery.Promise]
     history: Sequence[delivery.Promise]
     returned: Sequence[returns.Return]
+    instead: Mapping[int, str]
     places: Mapping[int, Location]
     balance: payments.Balance | None
     question: orders.Question | None
@@ -64,7 +65,9 @@ async def read(tx: Tx, order_id: UUID) -> Known:
     if head is None:
         raise NotFound("There is no such order.")
     lines = (await orders.lines(tx, [order_id]))[order_id]
-    products = await catalog.by_id(tx, {line.sku_id for line in lines})
+    returned = (await returns.of_orders(tx, [order_id]))[order_id]
+    instead = {each.sku_id for one in returned for each in one.exchanges}
+    products = await catalog.by_id(tx, {line.sku_id for line in lines} | instead)
     return Known(
         head=dict(head),
         look=await look(tx),
@@ -74,7 +77,8 @@ async def read(tx: Tx, order_id: UUID) -> Known:
         shipments=(await shipping.of_orders(tx, [order_id]))[order_id],
         promises=(await delivery.current(tx, [order_id])).get(order_id, []),
         history=await delivery.history(tx, order_id),
-        returned=(await returns.of_orders(tx, [order_id]))[order_id],
+        returned=returned,
+        instead={sku_id: products[sku_id].title for sku_id in instead},
         places=await inventory.locations(tx),
         balance=(await payments.balance(tx, [order_id])).get(order_id),
         question=await orders.question(tx, order_id),
@@ -144,7 +148,7 @@ def describe(known: Known) -> dict[str, Any]:
         "partly": partly,
         "changed": _changed(known),
         "question": known.question,
-        "late": state not in ("canceled", "gone", "delivered", "asked"),
+        "late": state not in ("canceled", "gone", "delivered", "asked", "kept"),
         "asked": sorted(ASKED.intersection(head["holds"])),
         "parcels": [_parcel(known, one, place) for place, one in enumerate(_sent(known), start=1)],
         "waiting": [item for item in (_rest(known, line) for line in known.lines) if item],
@@ -153,6 +157,8 @@ def describe(known: Known) -> dict[str, Any]:
         "titles": known.titles,
         "sums": _sums(known),
         "returned": [_returned(known, one) for one in known.returned],
+        "exchange_of": head["exchange_of"],
+        "exchange_of_id": head["exchange_of_id"],
         "can_return": any(line.delivered for line in known.lines),
         "address": known.address,
         "can_move": can_move(known),
@@ -167,6 +173,8 @@ def state_of(known: Known) -> str:
         return "gone" if any(one.paid_back for one in known.shipments) else "canceled"
     if ASKED.intersection(head["holds"]):
         return "asked"
+    if "awaiting_return" in head["holds"]:
+        return "kept"
     if not any(line.to_come for line in known.lines):
         return "delivered"
     road = {one.status for one in known.shipments if one.handed_over_at is not None and not one.ended}
@@ -310,6 +318,9 @@ def _returned(known: Known, one: returns.Return) -> dict[str, Any]:
         "expires_at": one.expires_at,
         "collect_on": one.collect_on,
         "booked": one.tracking_number is not None,
+        "instead": [(each.meant, known.instead[each.sku_id]) for each in one.exchanges if each.meant],
+        "exchange_number": one.exchanges[0].exchange_number if one.exchanges else "",
+        "exchange_id": one.exchanges[0].exchange_order_id if one.exchanges else None,
         "open": one.status in ("requested", "in_transit", "received"),
     }
 

@@ -28,13 +28,17 @@ def lines_of(fields: Mapping[str, str]) -> list[LineQuantity]:
 
 
 def returns_of(fields: Mapping[str, str]) -> list[WishLine]:
-    """Units to send back, each with its `reason-N`; a reason we do not know is another one."""
+    """Units to send back, each with its `reason-N`; a reason we do not know is another one. For an exchange, each with
+    the SKU wanted instead, `instead-N`.
+    """
+    exchange = fields.get("outcome") == "exchange"
     wanted = []
     for line_no, quantity in units_of(fields):
         reason: Any = fields.get(f"reason-{line_no}", "")
         if reason not in get_args(Reason):
             reason = "other"
-        wanted.append(WishLine(line_no=line_no, quantity=quantity, reason=reason))
+        instead = fields.get(f"instead-{line_no}", "")[:100] or None if exchange else None
+        wanted.append(WishLine(line_no=line_no, quantity=quantity, reason=reason, exchange_sku=instead))
     return wanted
 
 

@@ -204,10 +204,15 @@ CREATE TABLE products (
     -- Typed fields a customer may have printed: [{"name", "label", "max_length", "required", "pattern"}]; empty = not offered.
     personalization jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(personalization) = 'array'),
     return_days integer NOT NULL DEFAULT 30 CHECK (return_days BETWEEN 0 AND 730),
+    -- Products of one style are exchanged for one another; the option tells them apart ("M", "42"). Empty: no variants.
+    style text NOT NULL DEFAULT '' CHECK (length(style) <= 100),
+    -- This prevents an option that is an option of nothing.
+    option text NOT NULL DEFAULT '' CHECK (length(option) <= 40 AND (option = '' OR style <> '')),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 -- Products by words of their SKU and title, or by how these begin.
 CREATE INDEX products_words ON products USING gin (to_tsvector('simple', sku || ' ' || title));
+CREATE INDEX products_style ON products (style) WHERE style <> '';
 -- Where goods are and where work is done.
 CREATE TABLE locations (
     location_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -576,7 +581,7 @@ CREATE TABLE holds (
     order_id uuid NOT NULL REFERENCES orders,
     reason text NOT NULL CHECK (reason IN ('awaiting_payment', 'high_risk_of_fraud', 'incorrect_address',
         'inventory_out_of_stock', 'unknown_delivery_date', 'awaiting_personalization_proof', 'customer_request',
-        'promise_at_risk', 'other')),
+        'promise_at_risk', 'awaiting_return', 'other')),
     note text NOT NULL DEFAULT '',
     placed_by text NOT NULL,
     placed_at timestamptz NOT NULL,
@@ -908,6 +913,33 @@ CREATE TABLE return_lines (
     CONSTRAINT return_lines_refund_needs_goods CHECK (accepted > 0 OR refund_minor = 0)
 );
 CREATE INDEX return_lines_line ON return_lines (order_id, line_no);
+
+-- What is sent for the units of a line that come back for an exchange, by a line of an order that costs nothing. What was
+-- paid for a unit that is accepted goes over to the goods sent; what of these is taken away again is given back, out of
+-- the captures of the order that paid.
+CREATE TABLE exchanges (
+    return_id uuid NOT NULL,
+    line_no smallint NOT NULL,
+    -- The order that paid.
+    order_id uuid NOT NULL,
+    exchange_order_id uuid NOT NULL,
+    exchange_line_no smallint NOT NULL,
+    -- Units that came back and were accepted, what was paid for them, and the shipping fee when it went over with the last.
+    accepted integer NOT NULL DEFAULT 0 CHECK (accepted >= 0),
+    value_minor bigint NOT NULL DEFAULT 0 CHECK (value_minor >= 0),
+    fee_minor bigint NOT NULL DEFAULT 0 CHECK (fee_minor >= 0),
+    refunded_minor bigint NOT NULL DEFAULT 0 CHECK (refunded_minor >= 0),
+    -- This prevents goods from being sent twice for what comes back once.
+    PRIMARY KEY (return_id, line_no),
+    -- This prevents goods that are sent once from standing for two things that come back.
+    CONSTRAINT exchanges_sent_once UNIQUE (exchange_order_id, exchange_line_no),
+    FOREIGN KEY (return_id, line_no) REFERENCES return_lines,
+    -- This prevents more from being given back than went over.
+    CONSTRAINT exchanges_given_back_within CHECK (refunded_minor <= value_minor + fee_minor),
+    -- This prevents value from going over for goods that did not come back.
+    CONSTRAINT exchanges_value_needs_goods CHECK (accepted > 0 OR value_minor + fee_minor = 0)
+);
+CREATE INDEX exchanges_order ON exchanges (order_id);
 
 -- What was found in the parcel, and what was decided on it, in the order of work. Never rewritten.
 CREATE TABLE return_receipts (

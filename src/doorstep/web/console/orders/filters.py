@@ -28,7 +28,8 @@ KNOWN: Final[Mapping[str, tuple[str, ...]]] = {
     "kind": ("regular", "personalized", "special"),
     "hold": (
         "awaiting_payment", "high_risk_of_fraud", "incorrect_address", "inventory_out_of_stock",
-        "unknown_delivery_date", "awaiting_personalization_proof", "customer_request", "promise_at_risk", "other",
+        "unknown_delivery_date", "awaiting_personalization_proof", "customer_request", "promise_at_risk",
+        "awaiting_return", "other",
     ),
     "lane": ("express", "standard"),
 }  # fmt: skip

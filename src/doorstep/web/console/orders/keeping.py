@@ -26,7 +26,8 @@ from doorstep.web.console.orders.reading import Known
 from doorstep.web.console.staff import Staff
 from doorstep.web.pages import form, see
 
-REASONS: Final = tuple(reason for reason in get_args(HoldReason) if reason != "awaiting_payment")
+_BY_THEMSELVES = ("awaiting_payment", "awaiting_return")
+REASONS: Final = tuple(reason for reason in get_args(HoldReason) if reason not in _BY_THEMSELVES)
 
 
 def _hold_wish(fields: Fields) -> tuple[HoldReason, str]:

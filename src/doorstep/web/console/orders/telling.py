@@ -244,7 +244,7 @@ def money_of(known: Known) -> dict[str, int]:
     expected = 0
     for back in known.returned:
         for one in back.lines:
-            if one.open:
+            if one.open and back.outcome == "refund":
                 kept[one.line_no] -= one.open
                 expected += known.lines[one.line_no].value(kept[one.line_no], one.open)
     wanted = sum(one.amount_minor for one in known.transactions if one.kind == "refund" and one.status == "wanted")
@@ -275,6 +275,8 @@ def _returned(known: Known, one: Any) -> dict[str, Any]:
         "tracking_number": one.tracking_number,
         "refund_minor": one.refund_minor,
         "refund_by": one.refund_by,
+        "exchange_number": one.exchanges[0].exchange_number if one.exchanges else "",
+        "exchange_id": show("ord", one.exchanges[0].exchange_order_id) if one.exchanges else "",
         "expires_at": one.expires_at,
         "requested_at": one.requested_at,
         "open": one.status in ("requested", "in_transit", "received"),
