@@ -251,7 +251,8 @@ async def test_the_lists_use_their_indexes_at_twenty_thousand_products(shop: Sho
             FROM products CROSS JOIN locations ON CONFLICT DO NOTHING"""
         )
         await tx.execute(
-            """INSERT INTO stock_movements (sku_id, location_id, kind, on_hand_delta, reason, reference, actor, occurred_at)
+            """INSERT INTO stock_movements
+                (sku_id, location_id, kind, on_hand_delta, reason, reference, actor, occurred_at)
             SELECT sku_id, location_id, 'received', on_hand, 'goods receipt', 'first', 'test', now() FROM stock"""
         )
         for table in ("products", "stock", "stock_movements"):
