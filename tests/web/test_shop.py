@@ -147,6 +147,18 @@ async def test_a_printed_and_wrapped_jersey_is_bought_by_express(store: Store, v
     await store.shop.audit()
 
 
+async def test_what_another_tab_put_into_the_cart_is_not_bought_unseen(store: Store, visitor: Visitor) -> None:
+    await visitor.submit("/cart", BALL)
+    goods = re.search(r'name="goods" value="([0-9]+)"', await visitor.read("/checkout"))
+    assert goods
+    await visitor.submit("/cart", JERSEY)
+    answer = await visitor.buy(expect=422, goods=goods[1])
+    assert "has changed since you looked" in plain(answer)
+    assert await store.orders() == []
+    await visitor.buy(goods=re.findall(r'name="goods" value="([0-9]+)"', await visitor.read("/checkout"))[0])
+    assert len(await store.orders()) == 1
+
+
 async def test_to_buy_twice_is_to_buy_once(store: Store, visitor: Visitor) -> None:
     await visitor.submit("/cart", BALL)
     page = await visitor.read("/checkout")

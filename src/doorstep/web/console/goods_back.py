@@ -27,7 +27,8 @@ from doorstep.web.pages import form, see
 from doorstep.web.shopper.view import Words
 
 _NEWEST = UUID(int=2**128 - 1)
-_SHOWN = ("open", "here", "ended")
+_LISTS = {"open": SQL.open_returns, "here": SQL.returns_here, "ended": SQL.ended_returns}
+_SHOWN = tuple(_LISTS)
 # What the floor may say of units: field → (acceptance, disposition, reception).
 _VERDICTS: Mapping[str, tuple[Any, Any, Any]] = {
     "restock": ("accepted", "restock", "received"),
@@ -80,10 +81,12 @@ async def list_returns(request: Asked, staff: Staff) -> Response[bytes]:
     before = decode(asked["cursor"], (UUID,))[0] if asked.get("cursor") else _NEWEST
     which = which if which in _SHOWN else "open"
     async with staff.brand.snapshot() as tx:
-        rows = await tx.fetch(SQL.list_returns, before, which, text, staff.locations, PAGE_DEFAULT + 1)
+        asking = (before, staff.locations, PAGE_DEFAULT + 1)
+        found = await (tx.fetch(SQL.named_returns, *asking, text) if text else tx.fetch(_LISTS[which], *asking))
+        ids, more = cut([row["return_id"] for row in found], PAGE_DEFAULT, lambda return_id: (return_id,))
+        page = await tx.fetch(SQL.shown_returns, ids)
         zone = ZoneInfo(await tx.fetchval(SQL.timezone))
         places = await inventory.locations(tx)
-    page, more = cut(rows, PAGE_DEFAULT, lambda row: (row["return_id"],))
     if text and len(page) == 1 and not asked.get("cursor"):
         return see(f"/console/returns/{show('ret', page[0]['return_id'])}")
     items = [

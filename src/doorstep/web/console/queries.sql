@@ -163,21 +163,33 @@ WHERE m.brand = current_schema() AND u.disabled_at IS NULL AND m.role IN ('admin
 -- The shop's clock is that of its first location.
 SELECT coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
 
--- name: list_returns
--- $2: which ('open', 'here', 'ended'; all when there is a text); $3: a number, a tracking number or a code; $4: theirs.
-SELECT r.return_id, r.number, r.status, r.handover, r.location_id, r.tracking_number, r.requested_at, o.number AS order_number,
+-- name: open_returns
+-- Newest first, before $1; $2: theirs only. A small index has them all, however many have ended.
+SELECT return_id FROM returns WHERE status IN ('requested', 'in_transit', 'received') AND return_id < $1
+    AND ($2::integer[] IS NULL OR location_id = ANY($2)) ORDER BY return_id DESC LIMIT $3
+
+-- name: returns_here
+SELECT return_id FROM returns WHERE status IN ('requested', 'in_transit', 'received') AND status = 'received'
+    AND return_id < $1 AND ($2::integer[] IS NULL OR location_id = ANY($2)) ORDER BY return_id DESC LIMIT $3
+
+-- name: ended_returns
+SELECT return_id FROM returns WHERE status IN ('closed', 'declined', 'expired') AND return_id < $1
+    AND ($2::integer[] IS NULL OR location_id = ANY($2)) ORDER BY return_id DESC LIMIT $3
+
+-- name: named_returns
+-- By its number, its tracking number, the customer's code, or the order's number: $4.
+SELECT return_id FROM returns WHERE return_id IN (
+        SELECT return_id FROM returns WHERE number = $4
+        UNION ALL SELECT return_id FROM returns WHERE tracking_number = $4
+        UNION ALL SELECT return_id FROM returns WHERE qr_token = $4
+        UNION ALL SELECT r.return_id FROM orders o JOIN returns r USING (order_id) WHERE o.number = $4)
+    AND return_id < $1 AND ($2::integer[] IS NULL OR location_id = ANY($2)) ORDER BY return_id DESC LIMIT $3
+
+-- name: shown_returns
+SELECT r.return_id, r.number, r.status, r.handover, r.location_id, r.tracking_number, r.requested_at,
+    o.number AS order_number,
     (SELECT sum(l.quantity) FROM return_lines l WHERE l.return_id = r.return_id)::integer AS units
-FROM returns r JOIN orders o USING (order_id)
-WHERE r.return_id < $1 AND ($4::integer[] IS NULL OR r.location_id = ANY($4)) AND CASE
-    WHEN $3::text <> '' THEN r.return_id IN (
-        SELECT return_id FROM returns WHERE number = $3
-        UNION ALL SELECT return_id FROM returns WHERE tracking_number = $3
-        UNION ALL SELECT return_id FROM returns WHERE qr_token = $3
-        UNION ALL SELECT x.return_id FROM returns x JOIN orders y USING (order_id) WHERE y.number = $3)
-    WHEN $2 = 'open' THEN r.status IN ('requested', 'in_transit', 'received')
-    WHEN $2 = 'here' THEN r.status = 'received'
-    ELSE r.status IN ('closed', 'declined', 'expired') END
-ORDER BY r.return_id DESC LIMIT $5
+FROM returns r JOIN orders o USING (order_id) WHERE r.return_id = ANY($1) ORDER BY r.return_id DESC
 
 -- name: head_of_order
 SELECT number, currency FROM orders WHERE order_id = $1

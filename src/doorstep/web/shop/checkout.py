@@ -62,7 +62,8 @@ async def buy(request: Asked) -> Response[bytes]:
         chosen = next((one for one in found if one.code == fields["service"].partition("|")[0]), None)
         if chosen is None or not chosen.day:
             faults.setdefault("service", "needed" if chosen is None else "gone")
-        elif fields["service"] != chosen.value:
+        elif fields["service"] != chosen.value or fields["goods"] not in ("", str(cart.total_minor)):
+            # Also when another tab has put something into the cart meanwhile.
             faults.setdefault("service", "changed")
         if faults or chosen is None:
             return await _page(visit, fields, faults=faults, found=found, status=422)

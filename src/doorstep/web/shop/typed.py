@@ -11,7 +11,7 @@ _LONGEST = {"email": 254, "postcode": 20, "service": 120, "number": 20, "phone":
 _ORDINARY = 200
 FIELDS = (
     "name", "email", "phone", "street", "city", "postcode", "country",
-    "service", "card", "tell_by", "only_if_late", "number",
+    "service", "card", "tell_by", "only_if_late", "number", "goods",
 )  # fmt: skip
 _NEEDED = ("name", "email", "street", "city", "postcode")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
