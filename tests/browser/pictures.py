@@ -35,6 +35,8 @@ CHOSEN = {
     "shop-list": ("shop", "desktop-light", 900),
     "shop-jersey": ("shop-jersey", "desktop-light", 780),
     "shop-checkout": ("shop-checkout-typed", "desktop-light", 1180),
+    "console-home": ("console-home", "desktop-light", 900),
+    "console-order": ("console-order-late", "desktop-dark", 900),
     "shop-cart-phone": ("shop-cart", "phone-dark", 900),
 }
 
