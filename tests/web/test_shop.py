@@ -274,7 +274,7 @@ async def test_a_price_that_changed_meanwhile_is_shown_before_anything_is_ordere
     changed = [{**one, "price_minor": 590} for one in services if one["service"] == "standard-eur"]
     await store.shop.send("PUT", "/v1/services", changed)
     answer = await visitor.buy(expect=422, value=seen)
-    assert "Price or date of the delivery have changed" in plain(answer)
+    assert "price or date of the delivery, has changed" in plain(answer)
     assert await store.orders() == []
     await visitor.buy()
     (order,) = await store.orders()
@@ -286,7 +286,7 @@ async def test_a_date_that_moved_after_the_cut_off_is_shown_first(store: Store, 
     seen = (await visitor.offers())["express-eur"]
     await store.shop.pass_time(timedelta(hours=8))
     answer = await visitor.buy(expect=422, value=seen)
-    assert "Price or date of the delivery have changed" in plain(answer)
+    assert "price or date of the delivery, has changed" in plain(answer)
 
 
 async def test_what_is_picked_up_goes_to_the_store(store: Store, visitor: Visitor) -> None:
