@@ -6,10 +6,7 @@
   if (form && list) counting(form, list);
   if (document.querySelector("[data-again]")) setTimeout(() => location.reload(), 2500);
   const print = document.querySelector("[data-print]");
-  if (print) {
-    print.hidden = false;
-    print.addEventListener("click", () => window.print());
-  }
+  if (print) print.addEventListener("click", () => window.print());
 
   function counting(form, list) {
     const field = form.querySelector("#scan"), said = document.querySelector("[data-scan-said]");

@@ -1,7 +1,6 @@
 // The storefront's conveniences: the name on the jersey while it is typed, a countdown that asks whether it is true, and
 // ways of delivery that follow the address. Without it every page works the same, with a button more.
 (() => {
-  document.querySelectorAll("[data-needless]").forEach((one) => { one.hidden = true; });
   document.querySelectorAll("[data-submits]").forEach((one) => one.addEventListener("change", () => one.form.requestSubmit()));
 
   const jersey = document.querySelector("[data-jersey]");
