@@ -93,10 +93,9 @@ async def build_all(stage: Stage) -> World:
         # Carts are held, and the clock stands still; and somebody else than the admin works here.
         many = [{"sku": sku, "quantity": 1000} for sku in ("SHOP-JERSEY-S", "SHOP-JERSEY-M", "SHOP-BOTTLE")]
         await hands.send("POST", "/v1/stock/receipts", {"reference": "many", "location": "workshop", "lines": many})
+        hashed = await people.hash_password("correct horse battery")
         async with stage.database.shared() as tx:
-            await people.add(
-                tx, login="bea", name="Bea Baker", password="correct horse battery", brand=BRAND, role="floor"
-            )
+            await people.add(tx, login="bea", name="Bea Baker", password_hash=hashed, brand=BRAND, role="floor")
         return await _world(stage, orders=orders, work=await _on_the_floor(hands))
 
 

@@ -68,11 +68,12 @@ def user_create(login: str, brand: str, name: str, role: str, locations: tuple[s
 
 async def _create(brand: str, login: str, name: str, role: Role, locations: tuple[str, ...]) -> Made:
     login, password = login.strip().lower(), people.random_password()
+    hashed = await people.hash_password(password)
     async with opened() as database, (await database.brand(brand)).transaction() as tx:
         ids = await _location_ids(tx, locations)
         kept = await people.join(tx, login=login, brand=brand, role=role, location_ids=ids)
         if not kept:
-            await people.add(tx, login=login, name=name, password=password, brand=brand, role=role, location_ids=ids)
+            await people.add(tx, login=login, name=name, password_hash=hashed, brand=brand, role=role, location_ids=ids)
         await _record(tx, "users.add", login, {"after": {"role": role, "location_ids": ids}})
     return Made(login=login, brand=brand, role=role, password=None if kept else password)
 
@@ -147,9 +148,10 @@ def user_reset_password(login: str, brand: str, as_json: bool) -> None:
 
 async def _reset(brand: str, login: str) -> str:
     password = people.random_password()
+    hashed = await people.hash_password(password)
 
     async def act(tx: Tx, person: Person) -> None:
-        await people.reset_password(tx, person, password, anywhere=True)
+        await people.reset_password(tx, person, hashed, anywhere=True)
 
     await _on(brand, login, "users.reset_password", act)
     return password

@@ -10,7 +10,7 @@ from doorstep import journal
 from doorstep.db import Tx
 from doorstep.fulfillment import store
 from doorstep.fulfillment.model import FulfillmentOrder, Outcome, StepKind, WorkDone, WorkStep
-from doorstep.fulfillment.take import refused, take
+from doorstep.fulfillment.take import refused, take, take_step
 
 
 async def complete_step(
@@ -21,14 +21,10 @@ async def complete_step(
     Completing again changes nothing.
     """
     key = fulfillment_order_id
-    taken = await take(tx, [key], now=now)
-    refusal = taken.refusal(key)
-    if refusal is not None:
-        return refusal
-    found = taken.found[key]
-    step = next((step for step in found.steps if step.work_step_id == work_step_id), None)
-    if step is None:
-        return Outcome(fulfillment_order_id=key, done=False, problem="It has no such work step.", missing=True)
+    taken = await take_step(tx, key, work_step_id, now=now)
+    if isinstance(taken, Outcome):
+        return taken
+    found, step = taken
     if step.status == "done":
         return Outcome(fulfillment_order_id=key, done=True, already=True)
     problem = _problem(found, step, ())

@@ -12,7 +12,7 @@ from doorstep import orders
 from doorstep.db import Tx
 from doorstep.fulfillment import store
 from doorstep.fulfillment.align import align
-from doorstep.fulfillment.model import FulfillmentOrder, Outcome
+from doorstep.fulfillment.model import FulfillmentOrder, Outcome, WorkStep
 from doorstep.kit.errors import Conflict, NotFound
 
 
@@ -39,6 +39,21 @@ async def take(tx: Tx, ids: Collection[UUID], *, now: datetime) -> Taken:
     rows = await orders.lock(tx, await store.orders_of(tx, ids))
     await align(tx, rows, now=now)
     return Taken(orders=rows, found=await store.load(tx, ids))
+
+
+async def take_step(
+    tx: Tx, key: UUID, work_step_id: UUID, *, now: datetime
+) -> tuple[FulfillmentOrder, WorkStep] | Outcome:
+    """A fulfillment order in hand with one of its work steps; or why nothing may be done with it."""
+    taken = await take(tx, [key], now=now)
+    refusal = taken.refusal(key)
+    if refusal is not None:
+        return refusal
+    found = taken.found[key]
+    step = next((step for step in found.steps if step.work_step_id == work_step_id), None)
+    if step is None:
+        return Outcome(fulfillment_order_id=key, done=False, problem="It has no such work step.", missing=True)
+    return found, step
 
 
 def refused(key: UUID, problem: str) -> Outcome:

@@ -74,18 +74,7 @@ async def request(
     new = msgspec.structs.replace(
         new_return(order_id, wanted, rows, handover, outcome, number, place, now), collect_on=collect_on
     )
-    await store.insert(tx, new)
-    moves = [
-        orders.Move(
-            order_id=order_id,
-            line_no=line.line_no,
-            quantity=line.quantity,
-            source="delivered",
-            target="return_requested",
-        )
-        for line in new.lines
-    ]
-    await orders.move_units(tx, moves)
+    await open_return(tx, new)
     if handover in BY_CARRIER:
         content = [(line.sku_id, line.quantity) for line in new.lines]
         await shipping.want_return_label(
@@ -106,6 +95,22 @@ async def request(
     )
     await journal.append(tx, [(order_id, event)], actor=actor, now=now)
     return (await store.read(tx, [new.return_id]))[new.return_id] if instead else new
+
+
+async def open_return(tx: Tx, new: Return) -> None:
+    """Write a new return, and take its units from what the customer has."""
+    await store.insert(tx, new)
+    moves = [
+        orders.Move(
+            order_id=new.order_id,
+            line_no=line.line_no,
+            quantity=line.quantity,
+            source="delivered",
+            target="return_requested",
+        )
+        for line in new.lines
+    ]
+    await orders.move_units(tx, moves)
 
 
 def new_return(

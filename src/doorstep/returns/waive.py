@@ -13,7 +13,7 @@ from doorstep.db import Tx
 from doorstep.kit.errors import Conflict, Fault, Invalid
 from doorstep.returns import store
 from doorstep.returns.model import Item, Return, Waived, WishLine
-from doorstep.returns.request import new_return
+from doorstep.returns.request import new_return, open_return
 from doorstep.returns.settle import Held, judged, settle, worth
 
 
@@ -27,18 +27,7 @@ async def waive(tx: Tx, *, order_id: UUID, wanted: Sequence[WishLine], actor: st
     rows = {line.line_no: line for line in (await orders.lines(tx, [order_id]))[order_id]}
     _check(wanted, rows)
     new = new_return(order_id, wanted, rows, "keep", "refund", None, await _place(tx, order_id), now)
-    await store.insert(tx, new)
-    moves = [
-        orders.Move(
-            order_id=order_id,
-            line_no=line.line_no,
-            quantity=line.quantity,
-            source="delivered",
-            target="return_requested",
-        )
-        for line in new.lines
-    ]
-    await orders.move_units(tx, moves)
+    await open_return(tx, new)
     lines = {line.line_no: line for line in (await orders.lines(tx, [order_id]))[order_id]}
     exchanges = {one.exchange_line_no: one for one in await store.exchanges_sent_with(tx, [order_id])}
     held = Held(was=new, order=order, lines=lines, exchanges=exchanges)

@@ -41,7 +41,8 @@ async def show(
     assert frame is not None
     facts |= {
         "now": frame["now"].astimezone(ZoneInfo(frame["timezone"])),
-        "exceptions_open": frame["exceptions"],
+        # Counted for the whole shop; who sees a part of it gets no number that is not theirs.
+        "exceptions_open": frame["exceptions"] if staff.location_ids is None else 0,
         "clock_by_hand": app_state().settings.clock_by_hand,
         "path": door.path_here(),
     }

@@ -38,7 +38,7 @@ _NOBODY: Final = "$argon2id$v=19$m=65536,t=2,p=1$6em7tRlxE7MPOsN5g4TJig$HrjnYpCF
 
 
 async def hash_password(password: str) -> str:
-    """The password's argon2id hash."""
+    """The password's argon2id hash. It takes a while, and waits for others: do it before a transaction, not inside."""
     return await asyncio.get_running_loop().run_in_executor(_hands, _HASHER.hash, password)
 
 
@@ -75,7 +75,7 @@ async def add(
     *,
     login: str,
     name: str,
-    password: str,
+    password_hash: str,
     brand: str,
     role: Role,
     location_ids: Sequence[int] | None = None,
@@ -84,7 +84,8 @@ async def add(
 ) -> UUID:
     """Make an account with a role at a brand, in a transaction on the shared schema.
 
-    Raises Invalid for an unfit login, name, role or password, Conflict when the login is taken.
+    `password_hash` is `hash_password`'s of one that `check_password` let pass. Raises Invalid for an unfit login, name
+    or role, Conflict when the login is taken.
     """
     login, name = login.strip().lower(), name.strip()
     faults = _faults(name, role, location_ids)
@@ -92,10 +93,8 @@ async def add(
         faults.append(Fault("/login", "A login is an e-mail address, or a short name of a-z, 0-9 and . _ + -"))
     if faults:
         raise Invalid(faults)
-    check_password(password, login=login)
     user_id = new_id()
-    hashed = await hash_password(password)
-    if await tx.execute(SQL.add_user, user_id, login, name, hashed, must_change, language) != "INSERT 0 1":
+    if await tx.execute(SQL.add_user, user_id, login, name, password_hash, must_change, language) != "INSERT 0 1":
         raise Conflict(f"The login {login} is taken.")
     await tx.execute(SQL.put_membership, user_id, brand, role, location_ids)
     return user_id
@@ -106,14 +105,15 @@ async def ensure_admin(database: Database, brand: str, *, must_change: bool = Tr
 
     None when somebody may already. Raises Conflict when `admin` is of another brand: then an admin of it adds people.
     """
+    password = random_password()
+    hashed = await hash_password(password)
     async with database.shared() as tx:
         if await tx.fetchval(SQL.has_users, brand):
             return None
-        password = random_password()
         await add(
-            tx, login="admin", name="Admin", password=password, brand=brand, role="admin", must_change=must_change
+            tx, login="admin", name="Admin", password_hash=hashed, brand=brand, role="admin", must_change=must_change
         )
-        return password
+    return password
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,13 +168,14 @@ async def change(
         await tx.execute(SQL.put_membership, person.user_id, brand, role, location_ids)
 
 
-async def reset_password(tx: Tx, person: Person, password: str, *, anywhere: bool = False) -> None:
-    """A new first password; every session of theirs ends. Raises Conflict when they work for another brand, too, unless
-    `anywhere`: an admin of one brand must not get into the other.
+async def reset_password(tx: Tx, person: Person, password_hash: str, *, anywhere: bool = False) -> None:
+    """A new first password, as its hash; every session of theirs ends.
+
+    Raises Conflict when they work for another brand, too, unless `anywhere`: an admin of one must not get into the other.
     """
     if not anywhere:
         _only_ours(person)
-    await tx.execute(SQL.set_password, person.user_id, await hash_password(password), True)
+    await tx.execute(SQL.set_password, person.user_id, password_hash, True)
     await tx.execute(SQL.end_sessions, person.user_id)
 
 

@@ -142,16 +142,12 @@ SELECT e.*, o.number FROM exceptions e LEFT JOIN orders o USING (order_id)
 WHERE e.resolved_at IS NULL AND (e.priority, e.due_at, e.exception_id) > ($1, $2, $3)
     AND ($4::text IS NULL OR e.kind = $4)
     AND ($5::text = 'all' OR ($5 = 'mine' AND e.assigned_to = $6) OR ($5 = 'nobody' AND e.assigned_to IS NULL))
-    AND ($7::integer[] IS NULL OR EXISTS (
-        SELECT 1 FROM fulfillment_orders f WHERE f.order_id = e.order_id AND f.location_id = ANY($7)
-        UNION ALL SELECT 1 FROM reservations r WHERE r.order_id = e.order_id AND r.location_id = ANY($7)))
+    AND order_is_at(e.order_id, $7)
 ORDER BY e.priority, e.due_at, e.exception_id LIMIT $8
 
 -- name: chosen_exceptions
 SELECT e.*, o.number FROM exceptions e LEFT JOIN orders o USING (order_id)
-WHERE e.exception_id = ANY($1) AND ($2::integer[] IS NULL OR EXISTS (
-    SELECT 1 FROM fulfillment_orders f WHERE f.order_id = e.order_id AND f.location_id = ANY($2)
-    UNION ALL SELECT 1 FROM reservations r WHERE r.order_id = e.order_id AND r.location_id = ANY($2)))
+WHERE e.exception_id = ANY($1) AND order_is_at(e.order_id, $2)
 ORDER BY e.priority, e.due_at, e.exception_id
 
 -- name: colleagues

@@ -1036,3 +1036,12 @@ CREATE TABLE figures (
     value bigint NOT NULL CHECK (value > 0),
     PRIMARY KEY (hour, measure)
 );
+
+-- Whether an order is of these locations (null: of any): it has claims or work there, or parcels that left from there.
+-- The one rule by which somebody bound to locations sees an order and all that belongs to it.
+CREATE FUNCTION order_is_at(uuid, integer[]) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT $2 IS NULL
+        OR EXISTS (SELECT FROM reservations r WHERE r.order_id = $1 AND r.open > 0 AND r.location_id = ANY($2))
+        OR EXISTS (SELECT FROM fulfillment_orders f WHERE f.order_id = $1 AND f.location_id = ANY($2))
+        OR EXISTS (SELECT FROM shipments s WHERE s.order_id = $1 AND s.location_id = ANY($2))
+$$;

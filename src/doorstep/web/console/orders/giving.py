@@ -232,7 +232,7 @@ async def _of_order(tx: Tx, staff: Staff, order_id: str, return_id: str) -> retu
 _RETURN = "/console/orders/{order_id:str}/returns/{return_id:str}"
 
 
-@get(f"{_RETURN}/label.pdf", media_type="application/pdf", **needs("orders.read"))
+@get(f"{_RETURN}/label.pdf", media_type="application/pdf", **needs("orders.act"))
 async def show_label(staff: Staff, order_id: Key, return_id: Key) -> Response[bytes]:
     """The label of a return, to print or to send."""
     async with staff.brand.snapshot() as tx:
@@ -242,7 +242,7 @@ async def show_label(staff: Staff, order_id: Key, return_id: Key) -> Response[by
     return Response(pdf, media_type="application/pdf", headers=HEADERS)
 
 
-@get(f"{_RETURN}/qr.svg", media_type="image/svg+xml", **needs("orders.read"))
+@get(f"{_RETURN}/qr.svg", media_type="image/svg+xml", **needs("orders.act"))
 async def show_code(staff: Staff, order_id: Key, return_id: Key) -> Response[bytes]:
     """The code a return is handed in with."""
     async with staff.brand.snapshot() as tx:

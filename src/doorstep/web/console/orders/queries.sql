@@ -11,12 +11,8 @@ SELECT (SELECT coalesce(json_agg(json_build_array(service, title) ORDER BY rank,
         WHERE $1::integer[] IS NULL OR location_id = ANY($1))::text AS locations
 
 -- name: visible
--- Whether somebody who may look at these locations ($2, null for all) may see the order: it has claims there, or work, or
--- parcels that left from there.
-SELECT 1 FROM orders o WHERE o.order_id = $1 AND ($2::integer[] IS NULL
-    OR EXISTS (SELECT FROM reservations r WHERE r.order_id = o.order_id AND r.open > 0 AND r.location_id = ANY($2))
-    OR EXISTS (SELECT FROM fulfillment_orders f WHERE f.order_id = o.order_id AND f.location_id = ANY($2))
-    OR EXISTS (SELECT FROM shipments s WHERE s.order_id = o.order_id AND s.location_id = ANY($2)))
+-- Whether somebody who may look at these locations ($2, null for all) may see the order.
+SELECT 1 FROM orders o WHERE o.order_id = $1 AND order_is_at(o.order_id, $2)
 
 -- name: exceptions_of
 SELECT exception_id, kind, priority, owner, next_action, due_at, detail, opened_at FROM exceptions

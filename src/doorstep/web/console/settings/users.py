@@ -57,6 +57,7 @@ async def add_user(request: Asked, staff: Staff) -> Response[bytes]:
     """Add somebody; their first password is shown in the answer, and never again."""
     fields = await form(request)
     password = people.random_password(drawn(staff, fields))
+    hashed = await people.hash_password(password)
     login, role, location_ids = fields.get("login", "").lower(), _role(fields), _location_ids(fields)
 
     async def deed(tx: Tx, now: datetime) -> None:
@@ -64,7 +65,7 @@ async def add_user(request: Asked, staff: Staff) -> Response[bytes]:
             tx,
             login=login,
             name=fields.get("name", ""),
-            password=password,
+            password_hash=hashed,
             brand=staff.brand.name,
             role=role,
             location_ids=location_ids,
@@ -124,10 +125,10 @@ async def change_user(request: Asked, staff: Staff, user_id: str) -> Response[by
 _DEEDS: Final = ("reset-password", "disable", "enable", "leave")
 
 
-async def _do(tx: Tx, deed: str, person: Person, brand: str, password: str) -> None:
+async def _do(tx: Tx, deed: str, person: Person, brand: str, hashed: str) -> None:
     match deed:
         case "reset-password":
-            await people.reset_password(tx, person, password)
+            await people.reset_password(tx, person, hashed)
         case "disable":
             await people.disable(tx, person)
         case "enable":
@@ -164,10 +165,11 @@ async def act_on_user(request: Asked, staff: Staff, user_id: str, deed: str) -> 
             "This is your own account. Another admin can do this, or you change your password under Account."
         )
     password = people.random_password(drawn(staff, fields))
+    hashed = await people.hash_password(password) if deed == "reset-password" else ""
 
     async def changed(tx: Tx, now: datetime) -> None:
         locked = await people.somebody(tx, staff.brand.name, person.user_id)
-        await _do(tx, deed, locked, staff.brand.name, password)
+        await _do(tx, deed, locked, staff.brand.name, hashed)
 
     await act(staff, fields, changed, action=f"users.{deed.replace('-', '_')}", subject=person.login, detail={})
     if deed == "reset-password":
