@@ -171,7 +171,7 @@ async def change(
 async def reset_password(tx: Tx, person: Person, password_hash: str, *, anywhere: bool = False) -> None:
     """A new first password, as its hash; every session of theirs ends.
 
-    Raises Conflict when they work for another brand, too, unless `anywhere`: an admin of one must not get into the other.
+    Raises Conflict when they work for another brand, too, unless `anywhere`: an admin of one must not get into another.
     """
     if not anywhere:
         _only_ours(person)
