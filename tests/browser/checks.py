@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Frame, Page
 
 from tests.browser.visit import TWO_FRAMES, Visit
 
@@ -145,16 +145,25 @@ async def touchable(visit: Visit) -> list[str]:
     return found
 
 
-_FOCUS = """() => {
+_FOCUS = """(framed) => {
   const one = document.activeElement;
   if (!one || one === document.body || one === document.documentElement) return null;
   const box = one.getBoundingClientRect(), around = [one, one.parentElement, one.parentElement?.parentElement];
   const seen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-  const ring = around.some((each) => each && getComputedStyle(each).outlineStyle !== "none" &&
-    parseFloat(getComputedStyle(each).outlineWidth) >= 2);
+  const ring = around.map((each) => each && getComputedStyle(each)).some((style) => style &&
+    (framed && style.outlineStyle === "auto" || style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2));
   return { name: `${one.tagName.toLowerCase()} "${(one.textContent || one.name || "").trim().slice(0, 30)}"`,
     ring, seen };
 }"""
+
+
+async def _has_the_focus(frame: Page | Frame, *, framed: bool = False) -> dict[str, Any] | None:
+    """What has the focus; within a framed page, what has it there: a frame with the focus inside is itself not
+    `:focus`, so that no style of ours can show it. A mail's ring is the one of the reader's program."""
+    at: dict[str, Any] | None = await frame.evaluate(_FOCUS, framed)
+    held = (await frame.evaluate_handle("document.activeElement")).as_element()
+    inner = await held.content_frame() if held else None
+    return (await _has_the_focus(inner, framed=True) or at) if inner else at
 
 
 async def focused(visit: Visit) -> list[str]:
@@ -162,7 +171,7 @@ async def focused(visit: Visit) -> list[str]:
     found = []
     for _ in range(TABS):
         await visit.page.keyboard.press("Tab")
-        at = await visit.page.evaluate(_FOCUS)
+        at = await _has_the_focus(visit.page)
         if at is None:
             break
         if not at["ring"]:
