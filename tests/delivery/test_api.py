@@ -37,6 +37,14 @@ async def test_bad_rows_are_refused_at_their_place(shop: Shop) -> None:
         ("/v1/transit", [{"service": "standard", "country": "gb", "days": 1}], "/0/country"),
         ("/v1/work-times", [{"work": "engrave", "days": 1, "fee_minor": 0}], "/0/work"),
         ("/v1/work-times", [], ""),
+        ("/v1/calendars/opening", [{"location": "north", "weekdays": ["sun"]}], "/0/weekdays/0"),
+        ("/v1/calendars/opening", [{"location": "north", "weekdays": ["sat"]}], "/0/weekdays"),
+        ("/v1/calendars/days-off", [{"country": "de", "days": []}], "/0/country"),
+        (
+            "/v1/calendars/days-off",
+            [{"country": "DE", "days": [{"day": "2027-02-29", "reason": "x"}]}],
+            "/0/days/0/day",
+        ),
     ):
         problem = await shop.send("PUT", path, body, expect=422)
         assert [error["pointer"] for error in problem["errors"]] == [pointer], (path, body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,8 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorstep.delivery import ANYWHERE, Dated, Service, Transit, TransitDays, promise
-from doorstep.delivery.calendar import LATEST_CUT_OFF
+from doorstep.delivery import (
+    ANYWHERE,
+    WEEKDAYS,
+    Calendar,
+    Dated,
+    DayOff,
+    Sender,
+    Service,
+    Transit,
+    TransitDays,
+    Weekday,
+    promise,
+)
+from doorstep.delivery.calendar import ANY_DAY, LATEST_CUT_OFF
 
 LONDON = ZoneInfo("Europe/London")
 ZONES = ("Europe/London", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Cairo")
@@ -36,11 +49,18 @@ def transit(days: int) -> Transit:
 
 
 def dated(
-    ready_from: datetime, of: Service | None = None, *, days: int = 3, work_days: int = 0, zone: str = "Europe/London"
+    ready_from: datetime,
+    of: Service | None = None,
+    *,
+    days: int = 3,
+    work_days: int = 0,
+    zone: str = "Europe/London",
+    calendar: Calendar = ANY_DAY,
 ) -> Dated:
     found = promise(
         of or service(),
-        location_timezone=zone,
+        origin=Sender(location_id=1, country="DE", timezone=zone),
+        calendar=calendar,
         ready_from=ready_from,
         destination=("GB", "SW1A 1AA"),
         work_days=work_days,
@@ -140,7 +160,7 @@ def test_a_place_the_service_does_not_go_to_has_no_date() -> None:
     assert (
         promise(
             service(),
-            location_timezone="Europe/London",
+            origin=Sender(location_id=1, country="GB", timezone="Europe/London"),
             ready_from=london(MONDAY, 9),
             destination=("US", "10001"),
             work_days=0,
@@ -156,19 +176,58 @@ instants = st.integers(0, 3 * 365 * 86_400).map(
 )
 
 
-def _working_days(first: date, last: date, saturday: bool) -> int:
-    """How many working days there are after `first`, up to and including `last`: counted one by one."""
-    span = (last - first).days
-    return sum((first + timedelta(days=n)).weekday() <= (5 if saturday else 4) for n in range(1, span + 1))
+def _off(location: set[date], origin: set[date], destination: set[date]) -> list[DayOff]:
+    """Days off of the location, of its country, and of the country it goes to."""
+    return [
+        *(DayOff(location_id=1, day=day, reason="stocktaking") for day in location),
+        *(DayOff(country="DE", day=day, reason="holiday") for day in origin),
+        *(DayOff(country="GB", day=day, reason="bank holiday") for day in destination),
+    ]
 
 
-@given(instants, cut_offs, st.sampled_from(ZONES), DAYS, DAYS, DAYS, st.booleans())
+WEEKS = st.lists(st.sampled_from(WEEKDAYS), min_size=1, unique=True).filter(lambda week: set(week) != {"sat"})
+SOME_DAYS = st.sets(st.dates(date(2025, 1, 1), date(2028, 2, 1)), max_size=40) | st.builds(
+    lambda first, days: {first + timedelta(days=n) for n in range(days)},
+    st.dates(date(2025, 1, 1), date(2028, 1, 1)),
+    st.integers(1, 30),
+)
+
+
+@given(
+    instants, cut_offs, st.sampled_from(ZONES), DAYS, DAYS, DAYS, st.booleans(), WEEKS, SOME_DAYS, SOME_DAYS, SOME_DAYS
+)
 def test_a_promise_is_never_earlier_than_possible_and_skips_no_day_without_reason(
-    ready: datetime, cut_off: time, zone: str, handling: int, work: int, days: int, saturday: bool
+    ready: datetime,
+    cut_off: time,
+    zone: str,
+    handling: int,
+    work: int,
+    days: int,
+    saturday: bool,
+    week: list[Weekday],
+    closed: set[date],
+    at_home: set[date],
+    abroad: set[date],
 ) -> None:
     answer = dated(
-        ready, service(cut_off, handling_days=handling, saturday=saturday), days=days, work_days=work, zone=zone
+        ready,
+        service(cut_off, handling_days=handling, saturday=saturday),
+        days=days,
+        work_days=work,
+        zone=zone,
+        calendar=Calendar({1: week}, _off(closed, at_home, abroad)),
     )
+
+    def leaves_on(day: date) -> bool:
+        return arrives_on(day, closed | at_home) and WEEKDAYS[day.weekday()] in week
+
+    def arrives_on(day: date, off: set[date] = abroad) -> bool:
+        return day.weekday() <= (5 if saturday else 4) and day not in off
+
+    def counted(first: date, last: date, counts: Callable[[date], bool]) -> int:
+        """Days that count after `first`, up to and including `last`, one by one."""
+        return sum(counts(first + timedelta(days=n)) for n in range(1, (last - first).days + 1))
+
     tz = ZoneInfo(zone)
     leaves = (answer.hand_over_by.astimezone(tz)).date()
     arrives = answer.promised_by.astimezone(tz).date()
@@ -176,22 +235,53 @@ def test_a_promise_is_never_earlier_than_possible_and_skips_no_day_without_reaso
     assert ready < closes.astimezone(UTC), "it leaves on a day whose cut-off was still ahead"
     assert ready <= answer.promised_from <= answer.promised_by
     assert answer.hand_over_by <= answer.promised_by
-    assert leaves.weekday() <= (5 if saturday else 4)
-    assert arrives.weekday() <= (5 if saturday else 4)
+    assert leaves_on(leaves)
+    assert arrives_on(arrives)
     today = ready.astimezone(tz).date()
     missed = ready >= datetime.combine(today, cut_off, tzinfo=tz).astimezone(UTC)
     first = today if missed else today - timedelta(days=1)
-    assert _working_days(first, leaves, saturday) == 1 + handling + work
-    assert _working_days(leaves, arrives, saturday) == days
+    assert counted(first, leaves, leaves_on) == 1 + handling + work
+    assert counted(leaves, arrives, arrives_on) == (days or int(not arrives_on(leaves)))
 
 
-@given(instants, st.timedeltas(timedelta(0), timedelta(days=9)), cut_offs, st.sampled_from(ZONES), DAYS, DAYS)
+def test_nothing_leaves_on_a_day_off_and_nothing_arrives_on_a_holiday_of_the_country_it_goes_to() -> None:
+    tuesday, wednesday = MONDAY + timedelta(days=1), MONDAY + timedelta(days=2)
+    closed = Calendar({}, _off({MONDAY}, set(), set()))
+    assert dated(london(MONDAY, 9), calendar=closed).hand_over_by == london(tuesday, 18)
+    holiday = Calendar({}, _off(set(), {MONDAY}, set()))
+    assert dated(london(MONDAY, 9), calendar=holiday).hand_over_by == london(tuesday, 18)
+    abroad = Calendar({}, _off(set(), set(), {tuesday}))
+    answer = dated(london(MONDAY, 9), days=1, calendar=abroad)
+    assert (answer.promised_from, answer.promised_by) == (london(wednesday, 8), london(wednesday, 20))
+
+
+def test_a_location_leaves_on_the_days_of_its_week() -> None:
+    thursdays = Calendar({1: ["thu"], 2: ["mon"]}, ())
+    assert dated(london(MONDAY, 9), calendar=thursdays).hand_over_by == london(THURSDAY, 18)
+
+
+def test_the_same_day_is_another_day_when_nothing_arrives_on_it() -> None:
+    holiday = Calendar({}, _off(set(), set(), {MONDAY}))
+    answer = dated(london(MONDAY, 9), service(time(11)), days=0, calendar=holiday)
+    tuesday = MONDAY + timedelta(days=1)
+    assert (answer.promised_from, answer.promised_by) == (london(tuesday, 8), london(tuesday, 20))
+
+
+@given(
+    instants,
+    st.timedeltas(timedelta(0), timedelta(days=9)),
+    cut_offs,
+    st.sampled_from(ZONES),
+    DAYS,
+    SOME_DAYS,
+    SOME_DAYS,
+)
 def test_whoever_orders_later_never_gets_an_earlier_date(
-    ready: datetime, later: timedelta, cut_off: time, zone: str, work: int, days: int
+    ready: datetime, later: timedelta, cut_off: time, zone: str, days: int, closed: set[date], abroad: set[date]
 ) -> None:
-    of = service(cut_off)
-    one = dated(ready, of, days=days, work_days=work, zone=zone)
-    two = dated(ready + later, of, days=days, work_days=work, zone=zone)
+    of, calendar = service(cut_off), Calendar({}, _off(closed, set(), abroad))
+    one = dated(ready, of, days=days, work_days=1, zone=zone, calendar=calendar)
+    two = dated(ready + later, of, days=days, work_days=1, zone=zone, calendar=calendar)
     assert one.hand_over_by <= two.hand_over_by
     assert one.promised_from <= two.promised_from
     assert one.promised_by <= two.promised_by

@@ -147,6 +147,10 @@ async def set_up(shop: Shop) -> None:
     await shop.send("PUT", "/v1/locations", LOCATIONS)
     for path in ("/v1/services", "/v1/transit", "/v1/work-times", "/v1/channels"):
         await shop.send("PUT", path, (await shop.get(path))["items"])
+    holiday = {"day": "2027-01-01", "reason": "New Year's Day"}
+    await shop.send("PUT", "/v1/calendars/opening", [{"location": "north", "weekdays": ["mon", "sat"]}])
+    await shop.send("PUT", "/v1/calendars/days-off", [{"country": "GB", "days": [holiday]}])
+    await shop.get("/v1/calendars")
     await shop.get("/v1/products", limit=2)
     await shop.get("/v1/products/JERSEY")
     await shop.get("/v1/locations")

@@ -8,17 +8,32 @@ For hot paths keep one `PlannerCache` a brand and process: `planner = await cach
 """
 
 from doorstep.delivery.audit import audit
-from doorstep.delivery.calendar import Dated, next_cut_off, promise
+from doorstep.delivery.calendar import Calendar, Dated, promise
+from doorstep.delivery.days import (
+    Day,
+    DaysOff,
+    OpeningWeek,
+    add_days_off,
+    forget_day_off,
+    public_holidays,
+    put_days_off,
+    put_opening,
+)
 from doorstep.delivery.delays import Delay, LastAnswer, delays, last_answers, record_answer
 from doorstep.delivery.ledger import mark_told, open_ledger, repromise
 from doorstep.delivery.model import (
     ANYWHERE,
+    WEEKDAYS,
+    DayOff,
     DelayAnswer,
     DelayAnswered,
+    Origin,
     Repromised,
+    Sender,
     Service,
     Transit,
     TransitDays,
+    Weekday,
     Work,
     WorkTime,
     plain_postcode,
@@ -33,37 +48,51 @@ from doorstep.delivery.put import (
     seed_defaults,
     seed_work_times,
 )
-from doorstep.delivery.reads import Promise, current, history, services, transit_table, work_times
+from doorstep.delivery.reads import Promise, calendars, current, history, services, transit_table, work_times
 
 __all__ = [
     "ANYWHERE",
+    "WEEKDAYS",
+    "Calendar",
     "Dated",
+    "Day",
+    "DayOff",
+    "DaysOff",
     "Delay",
     "DelayAnswer",
     "DelayAnswered",
     "LastAnswer",
+    "OpeningWeek",
+    "Origin",
     "Planner",
     "PlannerCache",
     "Promise",
     "Repromised",
+    "Sender",
     "Service",
     "Transit",
     "TransitDays",
+    "Weekday",
     "Work",
     "WorkTime",
+    "add_days_off",
     "audit",
+    "calendars",
     "current",
     "default_services",
     "default_transit",
     "delays",
+    "forget_day_off",
     "history",
     "last_answers",
     "mark_told",
-    "next_cut_off",
     "open_ledger",
     "plain_postcode",
     "planner",
     "promise",
+    "public_holidays",
+    "put_days_off",
+    "put_opening",
     "put_services",
     "put_transit",
     "put_work_times",

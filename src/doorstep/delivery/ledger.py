@@ -78,7 +78,7 @@ def _from_calendar(
 ) -> tuple[datetime, datetime | None]:
     dated = tables.promise(
         line.service,
-        location_timezone=line.timezone,
+        origin=line.sender,
         ready_from=ready_from,
         destination=(line.country, line.postcode),
         work_days=tables.work_days(line.works),

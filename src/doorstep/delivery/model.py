@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time
-from typing import Annotated, ClassVar, Final, Literal, Protocol
+from datetime import date, datetime, time
+from typing import Annotated, ClassVar, Final, Literal, Protocol, get_args
 from uuid import UUID
 
 import msgspec
@@ -59,6 +59,44 @@ class WorkTime(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     work: Work
     days: Annotated[int, Meta(ge=0, le=60)]
     fee_minor: Amount
+
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat"]
+WEEKDAYS: Final[tuple[Weekday, ...]] = get_args(Weekday)
+"""The days on which a service may leave, in their order; Saturday only with `saturday`, Sunday never."""
+
+
+class Origin(Protocol):
+    """Where a parcel leaves from: a location, as far as dates hang on it."""
+
+    @property
+    def location_id(self) -> int:
+        """Its key."""
+
+    @property
+    def country(self) -> str:
+        """Whose days off it keeps."""
+
+    @property
+    def timezone(self) -> str:
+        """Its IANA time zone."""
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """An origin, where there is no location at hand."""
+
+    location_id: int
+    country: str
+    timezone: str
+
+
+class DayOff(msgspec.Struct, frozen=True, kw_only=True):
+    """A day on which nothing leaves from a location, or nothing leaves and arrives in a country: one of the two."""
+
+    location_id: int | None = None
+    country: str | None = None
+    day: date
+    reason: str
 
 
 class Transit:
@@ -156,6 +194,13 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     line_no: int
     service: str
     timezone: str
+    location_id: int
+    from_country: str
     country: str
     postcode: str
     works: tuple[Work, ...]
+
+    @property
+    def sender(self) -> Sender:
+        """Where it leaves."""
+        return Sender(location_id=self.location_id, country=self.from_country, timezone=self.timezone)

@@ -9,17 +9,18 @@ from datetime import datetime
 import msgspec
 
 from doorstep.db import Tx
-from doorstep.delivery.calendar import Dated, promise
-from doorstep.delivery.model import Service, Transit, Work, WorkTime
-from doorstep.delivery.reads import services, transit_table, work_times
+from doorstep.delivery.calendar import ANY_DAY, Calendar, Dated, next_cut_off, promise
+from doorstep.delivery.model import Origin, Service, Transit, Work, WorkTime
+from doorstep.delivery.reads import calendars, services, transit_table, work_times
 
 
 class Planner(msgspec.Struct, frozen=True, kw_only=True):
-    """The services, the transit table and the work times as they were when read."""
+    """The services, the transit table, the work times and the calendar as they were when read."""
 
     services: dict[str, Service]
     transit: Transit
     work_times: dict[Work, WorkTime]
+    calendar: Calendar = ANY_DAY
 
     def work_days(self, works: Iterable[Work]) -> int:
         """The working days that these kinds of work on one line take, one after the other."""
@@ -29,7 +30,7 @@ class Planner(msgspec.Struct, frozen=True, kw_only=True):
         self,
         service: str,
         *,
-        location_timezone: str,
+        origin: Origin,
         ready_from: datetime,
         destination: tuple[str, str],
         work_days: int,
@@ -40,12 +41,17 @@ class Planner(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return promise(
             known,
-            location_timezone=location_timezone,
+            origin=origin,
             ready_from=ready_from,
             destination=destination,
             work_days=work_days,
             transit=self.transit,
+            calendar=self.calendar,
         )
+
+    def next_cut_off(self, service: str, *, origin: Origin, ready_from: datetime) -> datetime:
+        """See `calendar.next_cut_off`. Raises KeyError for a service that there is not."""
+        return next_cut_off(self.services[service], origin=origin, ready_from=ready_from, calendar=self.calendar)
 
 
 class PlannerCache:
@@ -70,4 +76,9 @@ class PlannerCache:
 
 async def planner(tx: Tx) -> Planner:
     """Read the tables now."""
-    return Planner(services=await services(tx), transit=await transit_table(tx), work_times=await work_times(tx))
+    return Planner(
+        services=await services(tx),
+        transit=await transit_table(tx),
+        work_times=await work_times(tx),
+        calendar=await calendars(tx),
+    )

@@ -38,6 +38,29 @@ INSERT INTO work_times (work, days, fee_minor)
 SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[])
 ON CONFLICT (work) DO UPDATE SET days = excluded.days, fee_minor = excluded.fee_minor
 
+-- name: opening_weeks
+SELECT location_id, weekdays FROM opening_weeks ORDER BY location_id
+
+-- name: days_off
+SELECT location_id, country, day, reason FROM days_off ORDER BY day, country NULLS LAST, location_id
+
+-- name: put_opening
+INSERT INTO opening_weeks (location_id, weekdays) VALUES ($1, $2)
+ON CONFLICT (location_id) DO UPDATE SET weekdays = excluded.weekdays
+
+-- name: forget_days_off
+DELETE FROM days_off WHERE location_id IS NOT DISTINCT FROM $1 AND country IS NOT DISTINCT FROM $2
+
+-- name: put_days_off
+-- A day that is there keeps its row and gets this reason.
+INSERT INTO days_off (location_id, country, day, reason)
+SELECT $1, $2, d.day, d.reason FROM unnest($3::date[], $4::text[]) AS d (day, reason)
+ON CONFLICT (location_id, country, day) DO UPDATE SET reason = excluded.reason
+
+-- name: forget_day_off
+DELETE FROM days_off WHERE location_id IS NOT DISTINCT FROM $1 AND country IS NOT DISTINCT FROM $2 AND day = $3
+RETURNING reason
+
 -- name: open_ledger
 -- Version 1 is what placing wrote on the order (its promise and its decision), line by line: a line sent in several
 -- parts is there when the last part is; a line that came up short has no date yet, nor has an order that waits for its goods' return.
@@ -66,16 +89,17 @@ FROM entries
 ON CONFLICT (order_id, line_no, version) DO NOTHING
 
 -- name: waiting
--- What the next date of lines depends on. The zone is that of the location the order was routed to first, else of the
--- first location there is. Reads orders, their addresses and services by SQL, because they stand above delivery.
-SELECT l.order_id, l.line_no, o.service, coalesce(d.timezone, 'UTC') AS timezone, a.country, a.postcode,
+-- What the next date of lines depends on. It leaves from the location the order was routed to first, else from the first
+-- location there is. Reads orders, their addresses and services by SQL, because they stand above delivery.
+SELECT l.order_id, l.line_no, o.service, coalesce(d.timezone, 'UTC') AS timezone,
+    coalesce(d.location_id, 0) AS location_id, coalesce(d.country, a.country) AS from_country, a.country, a.postcode,
     ARRAY(SELECT CASE s.kind WHEN 'personalization' THEN 'personalize' ELSE s.kind END
         FROM line_services s WHERE s.order_id = l.order_id AND s.line_no = l.line_no) AS works
 FROM unnest($1::uuid[], $2::smallint[]) AS l(order_id, line_no)
 JOIN orders o USING (order_id)
 JOIN addresses a USING (address_id)
 LEFT JOIN LATERAL (
-    SELECT n.timezone FROM locations n
+    SELECT n.location_id, n.country, n.timezone FROM locations n
     ORDER BY n.location_id = (o.decision #>> '{parts,0,location_id}')::integer DESC NULLS LAST, n.enabled DESC,
         n.priority, n.location_id
     LIMIT 1

@@ -10,6 +10,7 @@ import msgspec
 
 from doorstep.db import Tx
 from doorstep.delivery import store
+from doorstep.delivery.calendar import Calendar
 from doorstep.delivery.model import Service, Transit, Work, WorkTime
 
 
@@ -40,6 +41,11 @@ async def transit_table(tx: Tx) -> Transit:
 async def work_times(tx: Tx) -> dict[Work, WorkTime]:
     """How long work on lines takes, and its fee. Work that is not here takes no time and is not sold."""
     return {work.work: work for work in await store.work_times(tx)}
+
+
+async def calendars(tx: Tx) -> Calendar:
+    """The weeks of locations, and all days off."""
+    return Calendar(await store.opening_weeks(tx), await store.days_off(tx))
 
 
 async def current(tx: Tx, order_ids: Sequence[UUID]) -> dict[UUID, list[Promise]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from doorstep.db import Tx, statements
-from doorstep.delivery.model import Service, TransitDays, Waiting, WorkTime
+from doorstep.delivery.model import DayOff, Service, TransitDays, Waiting, Weekday, WorkTime
 
 SQL = statements(__package__)
 
@@ -28,6 +28,40 @@ async def transit(tx: Tx) -> list[TransitDays]:
 async def work_times(tx: Tx) -> list[WorkTime]:
     """How long work takes."""
     return [WorkTime(**row) for row in await tx.fetch(SQL.work_times)]
+
+
+async def opening_weeks(tx: Tx) -> dict[int, list[Weekday]]:
+    """The days of the week on which locations send, by location_id; those without are left out."""
+    return {row["location_id"]: row["weekdays"] for row in await tx.fetch(SQL.opening_weeks)}
+
+
+async def days_off(tx: Tx) -> list[DayOff]:
+    """All days off, by day."""
+    return [DayOff(**row) for row in await tx.fetch(SQL.days_off)]
+
+
+async def put_opening(tx: Tx, location_id: int, weekdays: Sequence[Weekday]) -> None:
+    """Set a location's week."""
+    await tx.execute(SQL.put_opening, location_id, list(weekdays))
+
+
+async def replace_days_off(
+    tx: Tx, location_id: int | None, country: str | None, days: Sequence[tuple[date, str]]
+) -> None:
+    """Put these (day, reason) in the place of all days off of a location or a country."""
+    await tx.execute(SQL.forget_days_off, location_id, country)
+    await add_days_off(tx, location_id, country, days)
+
+
+async def add_days_off(tx: Tx, location_id: int | None, country: str | None, days: Sequence[tuple[date, str]]) -> None:
+    """Add (day, reason), or change the reason."""
+    await tx.execute(SQL.put_days_off, location_id, country, [day for day, _ in days], [reason for _, reason in days])
+
+
+async def forget_day_off(tx: Tx, location_id: int | None, country: str | None, day: date) -> str | None:
+    """Take a day off away; its reason, None when it was not there."""
+    reason: str | None = await tx.fetchval(SQL.forget_day_off, location_id, country, day)
+    return reason
 
 
 async def put_services(tx: Tx, rows: Sequence[Service]) -> None:

@@ -62,7 +62,7 @@ class Network:
         service = self.planner.services[request.service]
         dated = self.planner.promise(
             request.service,
-            location_timezone=location.timezone,
+            origin=location,
             ready_from=request.ready_from,
             destination=(request.country, request.postcode),
             work_days=max((demand.work_days for demand in demands), default=0),

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from doorstep import catalog, delivery, inventory
+from doorstep import catalog, inventory
 from doorstep.catalog import Product
 from doorstep.db import Tx
 from doorstep.delivery import Work
@@ -131,7 +131,8 @@ def _option(network: Network, request: Request, decision: Decision, now: datetim
 
 def _order_within_s(network: Network, request: Request, parts: Sequence[Part], now: datetime) -> int:
     """Seconds until the first cut-off after which the date may be later."""
-    service = network.planner.services[request.service]
-    zones = {network.locations[part.location_id].timezone for part in parts}
-    closes = min(delivery.next_cut_off(service, location_timezone=zone, ready_from=now) for zone in zones)
+    closes = min(
+        network.planner.next_cut_off(request.service, origin=network.locations[part.location_id], ready_from=now)
+        for part in parts
+    )
     return int((closes - now).total_seconds())

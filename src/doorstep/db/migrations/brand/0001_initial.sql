@@ -345,6 +345,26 @@ CREATE TABLE transit (
     PRIMARY KEY (service, country, postcode_prefix)
 );
 
+-- On which days of its week a location sends. Without a row: on every day that the service leaves on.
+CREATE TABLE opening_weeks (
+    location_id integer PRIMARY KEY REFERENCES locations,
+    -- This prevents a week in which a service without Saturdays never leaves, and days on which none does.
+    weekdays text[] NOT NULL CHECK (weekdays && ARRAY['mon', 'tue', 'wed', 'thu', 'fri']
+        AND weekdays <@ ARRAY['mon', 'tue', 'wed', 'thu', 'fri', 'sat'])
+);
+
+-- Days off: of a location, from which nothing leaves then, or of a country, in which nothing leaves and nothing arrives.
+CREATE TABLE days_off (
+    location_id integer REFERENCES locations,
+    country text CHECK (country ~ '^[A-Z]{2}$'),
+    day date NOT NULL,
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 100),
+    -- This prevents a day off of nobody, and of two at once.
+    CHECK ((location_id IS NULL) <> (country IS NULL)),
+    -- This prevents a day from having two reasons.
+    UNIQUE NULLS NOT DISTINCT (location_id, country, day)
+);
+
 -- Extra working days a line service takes before its line can be packed.
 CREATE TABLE work_times (
     work text PRIMARY KEY CHECK (work IN ('personalize', 'gift_wrap')),

@@ -235,7 +235,7 @@ async def promised(tx: Tx, to: tuple[str, str] | None, now: datetime, *, only: s
             if service.enabled and only in (None, service.service):
                 dated = planner.promise(
                     service.service,
-                    location_timezone=place.timezone,
+                    origin=place,
                     ready_from=now,
                     destination=to or (sources[0].country, sources[0].postcode),
                     work_days=0,
