@@ -167,6 +167,7 @@ async def set_up(shop: Shop) -> None:
     await shop.get("/v1/stock/movements", sku="MUG")
     cart = {"country": "GB", "postcode": ADDRESS["postcode"], "lines": [{"sku": "MUG", "quantity": 1}]}
     await shop.send("POST", "/v1/delivery-options", cart)
+    await shop.send("POST", "/v1/availability", {"channel": "web", "skus": ["MUG", "NOPE"]})
     await hold_carts(shop)
 
 

@@ -7,6 +7,7 @@ claims, of orders and of carts. Locks are taken by (sku_id, location_id), after 
 
 from doorstep.inventory.adjust import Change, adjust
 from doorstep.inventory.audit import audit
+from doorstep.inventory.channel_stock import ChannelStock, StockSeen, channel_stock, look
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
 from doorstep.inventory.locations import PutLocation, locations, put_locations
 from doorstep.inventory.model import CartClaim, Claim, Disposition, Location, Received, Restock
@@ -26,6 +27,7 @@ from doorstep.inventory.soft import (
 __all__ = [
     "CartClaim",
     "Change",
+    "ChannelStock",
     "Claim",
     "ClaimRefused",
     "Disposition",
@@ -33,9 +35,11 @@ __all__ = [
     "PutLocation",
     "Received",
     "Restock",
+    "StockSeen",
     "adjust",
     "audit",
     "cart_claims",
+    "channel_stock",
     "claim",
     "claims_of",
     "correct_shelf",
@@ -49,6 +53,7 @@ __all__ = [
     "lapse",
     "locations",
     "lock_stock",
+    "look",
     "put_locations",
     "read_stock",
     "receive",

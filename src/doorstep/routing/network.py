@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 from doorstep import delivery, inventory
-from doorstep.db import Tx
+from doorstep.db import Brand, Tx
 from doorstep.delivery import Planner
-from doorstep.inventory import Location
+from doorstep.inventory import ChannelStock, Location
+from doorstep.kit.limits import CANDIDATE_LOCATIONS
 from doorstep.routing.decide import Available, decide
 from doorstep.routing.model import Decision, Demand, Part, Request
 
 
 class Network:
-    """Locations and delivery tables as they were when read."""
+    """Locations, delivery tables and the channels' parts of the stock as they were when read."""
 
-    def __init__(self, planner: Planner, locations: dict[int, Location]) -> None:
+    def __init__(
+        self, planner: Planner, locations: dict[int, Location], channels: Mapping[str, ChannelStock] | None = None
+    ) -> None:
         self.planner = planner
         self.locations = locations
+        self.channels = channels or {}
         self._list = list(locations.values())
+        self._selling: dict[tuple[int, frozenset[str]], frozenset[int]] = {}
 
     @classmethod
     async def read(cls, tx: Tx) -> Network:
         """Read the tables now."""
-        return cls(await delivery.planner(tx), await inventory.locations(tx))
+        return cls(await delivery.planner(tx), await inventory.locations(tx), await inventory.channel_stock(tx))
+
+    def selling(self, rules: ChannelStock, needs: frozenset[str]) -> frozenset[int]:
+        """The locations an order of the channel would be looked at for, when it wants one thing with these needs."""
+        known = self._selling.get((rules.channel_id, needs))
+        if known is None:
+            able = [
+                (one.priority, one.location_id)
+                for one in self._list
+                if one.enabled and needs <= one.capabilities and rules.sees(one.location_id)
+            ]
+            known = frozenset(place for _, place in sorted(able)[:CANDIDATE_LOCATIONS])
+            self._selling[rules.channel_id, needs] = known
+        return known
 
     def reaches(self, service: str, country: str, postcode: str) -> bool:
         """Whether the service delivers there, sold or not: a promise once given is kept by a service switched off."""
@@ -104,10 +123,20 @@ class NetworkCache:
         self._network: Network | None = None
         self._read_at = 0.0
 
-    async def get(self, tx: Tx) -> Network:
-        """The network, from memory when it is young enough."""
-        if self._network is None or time.monotonic() - self._read_at >= self._ttl_s:
+    async def get(self, tx: Tx, *, fresh: bool = False) -> Network:
+        """The network, from memory when it is young enough and not wanted `fresh`."""
+        if fresh or self._network is None or time.monotonic() - self._read_at >= self._ttl_s:
             started = time.monotonic()
             self._network = await Network.read(tx)
             self._read_at = started
         return self._network
+
+
+_SHARED: WeakKeyDictionary[Brand, NetworkCache] = WeakKeyDictionary()
+
+
+def shared(brand: Brand) -> NetworkCache:
+    """The brand's network cache of this process, for those who only read."""
+    if brand not in _SHARED:
+        _SHARED[brand] = NetworkCache()
+    return _SHARED[brand]

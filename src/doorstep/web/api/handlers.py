@@ -15,6 +15,7 @@ from doorstep.orders import api as orders
 from doorstep.payments import api as payments
 from doorstep.returns import api as returns
 from doorstep.routing import api as routing
+from doorstep.routing import availability_api as availability
 from doorstep.shipping import api as shipping
 from doorstep.updates import api as updates
 from doorstep.web import look, pages
@@ -28,6 +29,7 @@ MOUNTED = (
     inventory,
     delivery,
     routing,
+    availability,
     carts,
     orders,
     payments,

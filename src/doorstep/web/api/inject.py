@@ -21,7 +21,7 @@ from doorstep.web.api import context
 from doorstep.web.api.keys import Keys, Principal
 
 # They change nothing, they only have a body: a read key may call them.
-READING_POSTS = frozenset({"/v1/delivery-options", "/v1/returns/eligibility"})
+READING_POSTS = frozenset({"/v1/availability", "/v1/delivery-options", "/v1/returns/eligibility"})
 _WEBHOOKS = "/v1/webhooks/"
 _KEY_MAX = 200
 

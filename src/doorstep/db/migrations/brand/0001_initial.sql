@@ -303,6 +303,21 @@ CREATE INDEX stock_movements_sku ON stock_movements (sku_id, movement_id);
 CREATE UNIQUE INDEX stock_movements_once ON stock_movements (kind, reference, sku_id, location_id)
     WHERE kind IN ('received', 'counted', 'adjusted', 'returned');
 
+-- What a channel sells of the stock, and how it shows it. Without a row: all of it, everywhere, as it is.
+CREATE TABLE channel_stock (
+    channel_id smallint PRIMARY KEY,
+    -- The locations it sells from; null: all, those too that come later.
+    location_ids integer[],
+    -- Kept back from it of each SKU at each location: units, or percent of what is available, whichever is more.
+    -- This prevents a buffer that gives instead of keeping.
+    buffer_units integer NOT NULL DEFAULT 0 CHECK (buffer_units BETWEEN 0 AND 1000000),
+    buffer_percent smallint NOT NULL DEFAULT 0 CHECK (buffer_percent BETWEEN 0 AND 100),
+    -- It is shown no more than so many; or, instead of numbers, bands that end at these.
+    -- This prevents a shop that shows nothing though there is something.
+    show_at_most integer CHECK (show_at_most BETWEEN 1 AND 1000000),
+    bands integer[] NOT NULL DEFAULT '{}'
+);
+
 -- Dated supply on its way.
 CREATE TABLE incoming (
     incoming_id uuid PRIMARY KEY,
