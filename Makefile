@@ -10,7 +10,7 @@ COMPILE     := uv pip compile --universal --python-version 3.11 --generate-hashe
 
 MAKEFLAGS     += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-json up test test-system test-browser pictures journey check format lock sabotage million bench clean
+.PHONY: help setup run demo-json up test test-system test-browser pictures journey check format lock sabotage million claims bench clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -64,6 +64,9 @@ accept-%: setup ## measure every line of "Done when" of a step: make accept-1
 
 million: setup ## search among a million orders: how long each kind of question takes (some 15 minutes, 8 GB)
 	@$(VENV)/python -m tests.acceptance.million
+
+claims: setup ## a million claims by 64 writers: nothing oversold, no deadlock, each refusal proven true (some 15 minutes)
+	@$(VENV)/python -m tests.claims $(if $(CLAIMS),--claims $(CLAIMS)) $(if $(SEED),--seed $(SEED))
 
 sabotage: setup ## take the safeguards away one by one; a named test must fail each time
 	@$(VENV)/python -m tests.sabotage

@@ -25,12 +25,15 @@ serve(settings.read(os.environ))
 
 
 @contextmanager
-def serving(dsn: str, folder: Path, *, processes: int) -> Iterator[list[str]]:
-    """So many separate `serve` processes on one database; their addresses. Each must stop well at the end."""
+def serving(dsn: str, folder: Path, *, processes: int, first: str = "") -> Iterator[list[str]]:
+    """So many separate `serve` processes on one database; their addresses. Each must stop well at the end.
+
+    `first`: a line of Python that each runs before it serves.
+    """
     started: list[tuple[subprocess.Popen[bytes], int]] = []
     try:
         for number in range(processes):
-            started.append(_start(dsn, folder / f"server-{number}.log"))
+            started.append(_start(dsn, folder / f"server-{number}.log", first))
         yield [f"127.0.0.1:{port}" for _, port in started]
         for process, _ in started:
             process.terminate()
@@ -43,13 +46,15 @@ def serving(dsn: str, folder: Path, *, processes: int) -> Iterator[list[str]]:
                 process.wait()
 
 
-def _start(dsn: str, log: Path) -> tuple[subprocess.Popen[bytes], int]:
+def _start(dsn: str, log: Path, first: str) -> tuple[subprocess.Popen[bytes], int]:
     for _ in range(3):  # a free port may be taken by another before we are there
         port = free_port()
         settings = Settings(database_url=dsn, secret="0" * 32, port=port, log_level="warning", data=log.parent)
         environment = {**os.environ, **settings_of.environment(settings)}
         with log.open("ab") as out:
-            process = subprocess.Popen([sys.executable, "-c", _SERVE], env=environment, stdout=out, stderr=out)
+            process = subprocess.Popen(
+                [sys.executable, "-c", f"{first}\n{_SERVE}"], env=environment, stdout=out, stderr=out
+            )
         until = monotonic() + START_WITHIN_S
         while monotonic() < until and process.poll() is None:
             if _answers(port):
