@@ -65,6 +65,8 @@ SETTINGS = (
     page("service-new", f"{_SETTINGS}/services/new"),
     page("service", _SETTINGS + "/services/{service:str}", row(f"{_SETTINGS}/services")),
     page("service-tried", _SETTINGS + "/services/{service:str}", tried_service),
+    page("calendar", f"{_SETTINGS}/calendar"),
+    page("calendar-holidays", f"{_SETTINGS}/calendar/holidays", console(f"{_SETTINGS}/calendar/holidays?country=GB")),
     page("channels", f"{_SETTINGS}/channels"),
     page("channel-new", f"{_SETTINGS}/channels/new"),
     page("channel", _SETTINGS + "/channels/{channel:str}", row(f"{_SETTINGS}/channels")),

@@ -85,6 +85,47 @@ async def test_a_new_location_is_found_by_its_postcode(shop: Shop, hire: Hire) -
     assert "<script>alert" not in answer.text
 
 
+async def test_a_week_and_days_off_are_set_in_the_calendar_and_taken_back(shop: Shop, hire: Hire) -> None:
+    desk, at = await hire("admin"), f"{AT}/calendar"
+    await desk.post(f"{at}/weeks", {"shown-north": "1", "north-mon": "on", "north-sat": "on"})
+    assert await shop.value("SELECT array_agg(weekdays) FROM opening_weeks") == [["mon", "sat"]]
+    answer = await desk.post(f"{at}/weeks", {"shown-north": "1", "north-sat": "on"}, expect=422)
+    assert "one day from Monday to Friday" in answer.text
+    day = {"whose": "location:north", "day": "2030-05-01", "reason": EVIL}
+    await desk.post(f"{at}/days", day)
+    page = await desk.get(at)
+    assert "2030-05-01" in page
+    assert "<script>alert" not in page
+    await desk.post(f"{at}/days", {**day, "do": "remove"})
+    assert await shop.value("SELECT count(*) FROM days_off") == 0
+    assert [action for action, _ in await log(shop)] == ["calendar.weeks", "calendar.add", "calendar.remove"]
+    assert (await log(shop))[-1][1] == {"day": "2030-05-01", "reason": EVIL}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"whose": "country:XX"}, {"whose": "location:nowhere"}, {"whose": ""}, {"day": "2030-02-30"}, {"day": ""},
+     {"reason": ""}, {"reason": "x" * 101}],
+)  # fmt: skip
+async def test_a_day_off_that_makes_no_sense_changes_nothing(shop: Shop, hire: Hire, wrong: dict[str, object]) -> None:
+    desk = await hire("admin")
+    day = {"whose": "country:GB", "day": "2030-05-01", "reason": "A feast", **wrong}
+    await desk.post(f"{AT}/calendar/days", day, expect=422)
+    assert await shop.value("SELECT count(*) FROM days_off") == 0
+    assert await log(shop) == []
+
+
+async def test_public_holidays_are_shown_before_they_are_added(shop: Shop, hire: Hire) -> None:
+    desk, at = await hire("admin"), f"{AT}/calendar"
+    page = await desk.get(f"{at}/holidays?country=DE")
+    assert "German Unity Day" in page
+    assert await shop.value("SELECT count(*) FROM days_off") == 0
+    await desk.post(f"{at}/holidays", {"country": "DE"})
+    assert await shop.value("SELECT count(*) FROM days_off WHERE country = 'DE'") > 9
+    assert "All of them are there." in await desk.get(f"{at}/holidays?country=DE")
+    await desk.post(f"{at}/holidays", {"country": "XX"}, expect=422)
+
+
 async def test_a_service_says_what_it_would_promise_before_it_does(shop: Shop, hire: Hire) -> None:
     desk = await hire("admin")
     days = "SELECT days FROM transit WHERE service = 'standard' AND country = 'GB' AND postcode_prefix = ''"

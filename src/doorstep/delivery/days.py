@@ -17,6 +17,7 @@ from doorstep.inventory import locations
 from doorstep.kit.errors import Fault, Invalid
 
 DAYS_PER_LIST: Final = 1_000
+_LANGUAGES: Final = {"en": "en_US"}  # as the library calls ours; left to itself it takes that of the machine
 Reason = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -92,11 +93,13 @@ async def forget_day_off(tx: Tx, *, location: str | None, country: str | None, d
     return await store.forget_day_off(tx, ids[location] if location else None, country, day)
 
 
-def public_holidays(country: str, years: Iterable[int]) -> list[Day]:
-    """A country's own public holidays, by the library `holidays`; none for a country that it does not know."""
+def public_holidays(country: str, years: Iterable[int], *, language: str = "en") -> list[Day]:
+    """A country's own public holidays, by the library `holidays`; none for a country that it does not know. Their names
+    are in the language where the library has them.
+    """
     if country not in holidays.list_supported_countries(include_aliases=False):
         return []
-    found = holidays.country_holidays(country, years=list(years))
+    found = holidays.country_holidays(country, years=list(years), language=_LANGUAGES.get(language, language))
     return [Day(day=day, reason=name[:100]) for day, name in sorted(found.items())]
 
 
