@@ -91,7 +91,7 @@ async def test_a_week_and_days_off_are_set_in_the_calendar_and_taken_back(shop: 
     assert await shop.value("SELECT array_agg(weekdays) FROM opening_weeks") == [["mon", "sat"]]
     answer = await desk.post(f"{at}/weeks", {"shown-north": "1", "north-sat": "on"}, expect=422)
     assert "one day from Monday to Friday" in answer.text
-    day = {"whose": "location:north", "day": "2030-05-01", "reason": EVIL}
+    day: dict[str, object] = {"whose": "location:north", "day": "2030-05-01", "reason": EVIL}
     await desk.post(f"{at}/days", day)
     page = await desk.get(at)
     assert "2030-05-01" in page
