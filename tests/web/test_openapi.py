@@ -107,9 +107,11 @@ class Witness:
         assert response.headers["content-type"].partition(";")[0] == media, f"{method} {path} {status}"
         if "schema" in content:
             schema = {**content["schema"], "components": self._document["components"]}
+            parts = response.content.splitlines() if media == "application/x-ndjson" else [response.content]
             errors = [
                 f"{'/'.join(map(str, error.path))}: {error.message[:300]}"
-                for error in OAS31Validator(schema).iter_errors(msgspec.json.decode(response.content))
+                for part in parts
+                for error in OAS31Validator(schema).iter_errors(msgspec.json.decode(part))
             ]
             assert not errors, f"{method} {path} {status}: {errors[:3]}"
         self.seen[method, path].add(status)
@@ -239,6 +241,9 @@ async def change(shop: Shop, arrived: str) -> None:
     for order in (path, f"/v1/orders/{arrived}"):
         for part in ("", "/timeline", "/payments", "/preferences", "/updates"):
             await shop.get(f"{order}{part}")
+    bulk = msgspec.json.encode(shop.order({"sku": "CARD"})) + b"\n{}\n"
+    headers = {"content-type": "application/x-ndjson"}
+    assert (await shop.client.post("/v1/orders:batch", content=bulk, headers=headers)).is_success
     await shop.get("/v1/orders", limit=1)
     found = await shop.get("/v1/search", q="ada card", status="open,completed", limit=1)
     await shop.get("/v1/search", q="ada", placed_from="2026-03-01T00:00:00Z", cursor=found["next_cursor"])

@@ -69,6 +69,18 @@ class BodyDiffers(Conflict):
     kind, title = "body-differs", "The same key came before with another body"
 
 
+class TooLarge(Problem):
+    """413: more than we take; nothing of it was looked at."""
+
+    status, kind, title = 413, "too-large", "The body is too large"
+
+
+class UnsupportedMedia(Problem):
+    """415: a kind of content that is not taken here."""
+
+    status, kind, title = 415, "unsupported-media-type", "This kind of content is not taken here"
+
+
 class Unauthorized(Problem):
     """401: no key, or not a good one."""
 

@@ -7,6 +7,10 @@ from datetime import timedelta
 LINES_PER_ORDER = 1_000  # the largest real order we know has 675
 LINES_PER_BATCH = 2_000  # placed in one transaction; more gains nothing and makes others wait
 ORDERS_WAITING = 4_000  # queued in one web process before it answers 503
+BULK_LINES, BULK_BYTES = 100_000, 1_000_000_000  # of one body of orders:batch; 15 s to a minute of placing
+BULK_TOGETHER = 250  # of its orders placed at a time: beyond, nothing is gained, and who comes alone waits longer
+BULK_AHEAD_BYTES = 500_000  # of it read and not yet placed; then its sender waits
+BULK_IDLE_S = 60.0  # nothing sent by its sender, or nothing read by it, for so long: it is gone
 UNITS_PER_LINE = 1_000_000
 AMOUNT_MINOR = 10**13  # a hundred billion of a currency with cents
 TEXT_SHORT = 200

@@ -37,7 +37,7 @@ from doorstep.orders.model import (
     Rerouted,
 )
 from doorstep.orders.payment import await_payment_retry, refresh_payment, release_payment_hold
-from doorstep.orders.placing import OrderPage
+from doorstep.orders.placing import OrderPage, Outcome, PlacedOrder, Placing
 from doorstep.orders.requests import PlaceOrder, Preferences
 from doorstep.orders.reroute import allocate_waiting, reroute
 from doorstep.orders.store import addresses, contacts, lines, lock, lock_one, money_told, move_units, read, refresh
@@ -64,8 +64,11 @@ __all__ = [
     "Move",
     "OrderPage",
     "OrderRow",
+    "Outcome",
     "PlaceOrder",
     "Placed",
+    "PlacedOrder",
+    "Placing",
     "Preferences",
     "Question",
     "Rerouted",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 import asyncpg
 import structlog
@@ -36,13 +37,27 @@ class Intake:
 
     async def submit(self, placing: Placing) -> Outcome:
         """Place an order together with whatever else is waiting. Raises Unavailable when too many wait already."""
-        if self._closed or len(self._queue) >= ORDERS_WAITING:
+        self._refuse_beyond(ORDERS_WAITING - 1)
+        return await self._enqueue(placing)
+
+    async def submit_all(self, placings: Sequence[Placing]) -> list[Outcome]:
+        """Place orders as `submit` does each; outcomes in their order. They stand in the queue one after the other.
+
+        Raises Unavailable, and places none, when half the queue is full: the other half is for those who come alone.
+        """
+        self._refuse_beyond(ORDERS_WAITING // 2 - len(placings))
+        return await asyncio.gather(*[self._enqueue(placing) for placing in placings])
+
+    def _refuse_beyond(self, waiting: int) -> None:
+        if self._closed or len(self._queue) > waiting:
             raise Unavailable("Too many orders are waiting; nothing was placed.", retry_after_s=1)
+
+    def _enqueue(self, placing: Placing) -> asyncio.Future[Outcome]:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._queue.append((placing, future))
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
-        return await future
+        return future
 
     async def close(self) -> None:
         """Place what is waiting, take nothing more."""

@@ -19,7 +19,7 @@ from doorstep.routing import availability_api as availability
 from doorstep.shipping import api as shipping
 from doorstep.updates import api as updates
 from doorstep.web import look, pages
-from doorstep.web.api import metrics, operations
+from doorstep.web.api import bulk, metrics, operations
 from doorstep.web.console import handlers as console
 from doorstep.web.shopper import handlers as shopper
 
@@ -32,6 +32,7 @@ MOUNTED = (
     availability,
     carts,
     orders,
+    bulk,
     payments,
     fulfillment,
     shipping,

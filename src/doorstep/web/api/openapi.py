@@ -51,6 +51,7 @@ _PROBLEMS = {
     "404": "There is no such thing",
     "409": "It does not fit the present state; nothing was changed",
     "413": "The body is too large",
+    "415": "The body is of a kind that is not taken here",
     "422": "Well-formed but wrong; `errors` says where",
     "503": "Not available right now; try again after `Retry-After` seconds",
 }
@@ -142,8 +143,14 @@ def _operations(app: Litestar, document: dict[str, Any]) -> list[tuple[str, HTTP
 
 
 def _types(handler: HTTPRouteHandler) -> list[Any]:
-    body = handler.parsed_data_field
-    return [*([body.raw] if body else []), *(one for one in _answers(handler).values() if one is not None)]
+    body = _body(handler)
+    return [*([body] if body else []), *(one for one in _answers(handler).values() if one is not None)]
+
+
+def _body(handler: HTTPRouteHandler) -> Any:
+    """The type of the body; of a line of it, when it is NDJSON, which the handler reads itself and names in `opt`."""
+    field = handler.parsed_data_field
+    return field.raw if field else handler.opt.get("ndjson")
 
 
 def _answers(handler: HTTPRouteHandler) -> dict[str, Any]:
@@ -157,16 +164,17 @@ def _answers(handler: HTTPRouteHandler) -> dict[str, Any]:
 
 
 def _put_schemas(operation: dict[str, Any], handler: HTTPRouteHandler, of: Callable[[Any], Any]) -> None:
-    body = handler.parsed_data_field
+    body = _body(handler)
+    media = str(handler.media_type) if "ndjson" in handler.opt else "application/json"
     if body:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": of(body.raw)}}}
+        operation["requestBody"] = {"required": True, "content": {media: {"schema": of(body)}}}
     told = {str(status): spec.description for status, spec in (handler.responses or {}).items()}
     answers = _answers(handler)
     operation["summary"] = handler.handler_name.replace("_", " ").capitalize()
     operation["responses"] = {
         status: {
             "description": told.get(status) or ("Created" if status == "201" else "Done"),
-            "content": {str(handler.media_type): {}} if kind is None else {"application/json": {"schema": of(kind)}},
+            "content": {str(handler.media_type): {}} if kind is None else {media: {"schema": of(kind)}},
         }
         for status, kind in answers.items()
     }
@@ -197,6 +205,8 @@ def _statuses(operation: dict[str, Any], *, path: str, method: str, public: bool
             found.append("403")
     if "requestBody" in operation or method != "get":
         found += ["400", "409", "413", "422"]
+    if "application/json" not in operation.get("requestBody", {}).get("content", {"application/json": 1}):
+        found.append("415")
     if "{" in path:
         found.append("404")
     if operation.get("parameters"):

@@ -73,9 +73,9 @@ def noted(request: Request[Any, Any, Any], error: Exception) -> Problem:
     return problem
 
 
-def render(problem: Problem, scope: Any, headers: Mapping[str, str] | None = None) -> ASGIResponse:
-    """The problem as an ASGI response, with the path and the request's id."""
-    body = {
+def members(problem: Problem, scope: Any) -> dict[str, object]:
+    """A problem's members, with the path and the request's id. What is in them beside JSON's types is text."""
+    return {
         **problem.extra,  # never instead of a member of ours
         "type": f"/problems/{problem.kind}",
         "title": problem.title,
@@ -84,13 +84,17 @@ def render(problem: Problem, scope: Any, headers: Mapping[str, str] | None = Non
         "instance": scope["path"],
         "request_id": request_id(),
     }
+
+
+def render(problem: Problem, scope: Any, headers: Mapping[str, str] | None = None) -> ASGIResponse:
+    """The problem as an ASGI response."""
     more = dict(headers or {})
     if isinstance(problem, Unavailable):
         more["retry-after"] = str(problem.retry_after_s)
     if isinstance(problem, Unauthorized):
         more["www-authenticate"] = 'Bearer realm="doorstep"'
     return ASGIResponse(
-        body=msgspec.json.encode(body, enc_hook=str),
+        body=msgspec.json.encode(members(problem, scope), enc_hook=str),
         status_code=problem.status,
         headers=more,
         media_type="application/problem+json",
