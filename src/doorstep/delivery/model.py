@@ -15,6 +15,7 @@ from doorstep.kit.limits import AMOUNT_MINOR
 
 ANYWHERE: Final = "ZZ"
 """In the transit table: every country without a row of its own (a code ISO 3166-1 leaves to its users)."""
+_REMEMBER: Final = 10_000  # destinations; what is typed into a form must not fill the memory
 
 Work = Literal["personalize", "gift_wrap"]
 Amount = Annotated[int, Meta(ge=0, le=AMOUNT_MINOR)]
@@ -42,6 +43,10 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     handling_days: Annotated[int, Meta(ge=0, le=60)] = 0
     saturday: bool = False
     enabled: bool = True
+
+    def cost_minor(self, weight_g: int) -> int:
+        """What a parcel of this weight costs us: a fixed part, and each kilogram started."""
+        return self.parcel_cost_minor + self.kilogram_cost_minor * -(-weight_g // 1000)
 
 
 class TransitDays(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,9 +111,20 @@ class Transit:
         self.rows: Sequence[TransitDays] = tuple(rows)
         self._days = {(row.service, row.country, plain_postcode(row.postcode_prefix)): row.days for row in self.rows}
         self._longest = max((len(key[2]) for key in self._days), default=0)
+        self._asked: dict[tuple[str, str, str], int | None] = {}
 
     def days(self, service: str, country: str, postcode: str) -> int | None:
         """Working days to this destination; None when the service does not go there."""
+        asked = service, country, postcode
+        try:
+            return self._asked[asked]  # each location of an order asks the same
+        except KeyError:
+            if len(self._asked) >= _REMEMBER:
+                self._asked.clear()
+            found = self._asked[asked] = self._look_up(service, country, postcode)
+            return found
+
+    def _look_up(self, service: str, country: str, postcode: str) -> int | None:
         code = plain_postcode(postcode)
         for length in range(min(len(code), self._longest), -1, -1):
             found = self._days.get((service, country, code[:length]))

@@ -52,11 +52,12 @@ async def claim(tx: Tx, *, claims: Sequence[Claim], first: bool = False) -> None
     """Hold units for order lines; the stock rows must be locked by this transaction. Raises ClaimRefused (roll back).
 
     Demands for the same (sku, location) are added up before the guard looks, so two lines of one SKU cannot pass twice.
-    `first`: these orders have no claims yet, for this very transaction has made them.
+    `first`: these orders have no claims yet, for this very transaction has made them, and each names a line's location
+    once (else their primary key refuses).
     """
     if not claims:
         return
-    merged = merge(claims)
+    merged = claims if first else merge(claims)
     done = await tx.execute(SQL.claim_first if first else SQL.claim, *columns(merged))
     keys = {(claim.sku_id, claim.location_id) for claim in merged}
     if done != f"UPDATE {len(keys)}":

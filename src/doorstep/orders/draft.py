@@ -11,6 +11,7 @@ import msgspec
 from doorstep import catalog
 from doorstep.carts import CartHold, HoldEnded
 from doorstep.catalog import Product
+from doorstep.inventory import Claim
 from doorstep.kit.errors import Fault, Invalid, Problem
 from doorstep.kit.money import prorate
 from doorstep.orders.classify import Kind, classify
@@ -18,6 +19,8 @@ from doorstep.orders.model import HoldReason, OnShort
 from doorstep.orders.placing import Channel, Placing
 from doorstep.orders.requests import PlaceLine, address_doubt
 from doorstep.routing import Decision, Demand, Network, Request
+
+Key = tuple[int, int]  # (sku_id, location_id)
 
 
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,12 +46,33 @@ class Draft(msgspec.Struct, kw_only=True):
     cart_hold: CartHold | None
     undated: bool = False
     decision: Decision | None = None
+    claims: list[Claim] = []
+    units: dict[Key, int] = {}
 
     @property
     def decided(self) -> Decision:
         """The decision, once it is made."""
         assert self.decision is not None
         return self.decision
+
+    def decide(self, decision: Decision) -> None:
+        """Keep the decision, the claims it makes, and the units they take, by (sku_id, location_id), added up."""
+        self.decision = decision
+        self.claims = [
+            Claim(
+                order_id=self.placing.order_id,
+                line_no=line_no,
+                sku_id=self.lines[line_no - 1].product.sku_id,
+                location_id=part.location_id,
+                quantity=quantity,
+            )
+            for part in decision.parts
+            for line_no, quantity in part.lines
+        ]
+        self.units = {}
+        for claim in self.claims:
+            key = (claim.sku_id, claim.location_id)
+            self.units[key] = self.units.get(key, 0) + claim.quantity
 
 
 def draft(
@@ -68,7 +92,8 @@ def draft(
     discounts = prorate(order.discount_minor, [line.total_minor for line in order.lines])
     for line_no, (line, discount_minor) in enumerate(zip(order.lines, discounts, strict=True), start=1):
         product = products.get(line.sku)
-        faults += _line_faults(line, product, f"/lines/{line_no - 1}")
+        if product is None or _needs_a_look(line, product):
+            faults += _line_faults(line, product, f"/lines/{line_no - 1}")
         if product is not None:
             lines.append(_line(line_no, line, product, network, line.discount_minor + discount_minor))
     if faults or channel is None:
@@ -141,6 +166,10 @@ def _hold_faults(placing: Placing, channel: Channel | None, hold: CartHold | Non
     if channel is not None and hold.channel_id != channel.channel_id:
         return [Fault("/cart_hold", f"{placing.order.cart_hold} is a cart of another channel.")]
     return []
+
+
+def _needs_a_look(line: PlaceLine, product: Product) -> bool:
+    return not product.active or line.gift_wrap is not None or line.personalization is not None
 
 
 def _line_faults(line: PlaceLine, product: Product | None, at: str) -> list[Fault]:

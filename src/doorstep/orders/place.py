@@ -19,13 +19,12 @@ from doorstep.db.pool import clock_now
 from doorstep.kit.errors import BodyDiffers, Conflict, Problem, Short
 from doorstep.kit.ids import show
 from doorstep.orders import write
-from doorstep.orders.draft import Draft, draft
+from doorstep.orders.draft import Draft, Key, draft
 from doorstep.orders.model import HoldReason
 from doorstep.orders.placing import Outcome, Placing, answer
 from doorstep.orders.requests import differing
 from doorstep.routing import Decision, Network, NetworkCache, restored
 
-Key = tuple[int, int]  # (sku_id, location_id)
 Available = dict[Key, int]
 
 
@@ -164,20 +163,20 @@ async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datet
     sku_ids = {demand.sku_id for made in drafts.values() for demand in made.request.demands}
     available = await inventory.read_stock(tx, sku_ids, now=now)
     for place, made in list(drafts.items()):
-        made.decision = network.decide(made.request, available)
-        if made.decision.short:
+        made.decide(network.decide(made.request, available))
+        if made.decided.short:
             del drafts[place]
         else:
-            _take(available, _units(made))
+            _take(available, made.units)
     asked: Counter[Key] = Counter()
     for made in drafts.values():
-        asked.update(_units(made))
+        _add(asked, made.units)
     fresh = await inventory.lock_stock(tx, keys=asked)
     lacking = [key for key, units in asked.items() if units > fresh.get(key, 0)]
     await _reclaim(tx, fresh, lacking, now, spare)
     for place, made in list(drafts.items()):
-        if all(fresh.get(key, 0) >= units for key, units in _units(made).items()):
-            _take(fresh, _units(made))
+        if all(fresh.get(key, 0) >= units for key, units in made.units.items()):
+            _take(fresh, made.units)
         else:
             del drafts[place]
 
@@ -205,23 +204,22 @@ async def _choose_under_lock(
             continue
         spared = by_id if cart else eaten
         _add(available, own[cart])
-        made.decision = network.decide(made.request, available)
+        made.decide(network.decide(made.request, available))
         expired: Mapping[Key, int] = {}
-        if made.decision.short:
+        if made.decided.short:
             expired = await inventory.expired_in_carts(tx, _missing(made), expired_by=now, spare=spared)
             _add(available, expired)
-            made.decision = network.decide(made.request, available)
-        refused = made.decision.short and made.on_short == "refuse"
+            made.decide(network.decide(made.request, available))
+        refused = made.decided.short and made.on_short == "refuse"
         if refused:
             outcomes[place] = Outcome(problem=_refusal(made, available))
             del drafts[place]
             _take(available, own[cart])
         _take(available, expired)
         if not refused:
-            wanted = _units(made)
-            lacking = [key for key, units in wanted.items() if units > available[key]]
+            lacking = [key for key, units in made.units.items() if units > available[key]]
             await _reclaim(tx, available, lacking, now, spared)
-            _take(available, wanted)
+            _take(available, made.units)
             eaten |= {cart} if cart else set()
 
 
@@ -240,15 +238,6 @@ def _missing(made: Draft) -> set[int]:
     """SKUs of which a draft got too few."""
     short = dict(made.decided.short)
     return {line.product.sku_id for line in made.lines if line.line_no in short}
-
-
-def _units(made: Draft) -> dict[Key, int]:
-    """Units a draft takes, by (sku_id, location_id), added up over its lines."""
-    units: dict[Key, int] = {}
-    for claim in write.claims(made):
-        key = (claim.sku_id, claim.location_id)
-        units[key] = units.get(key, 0) + claim.quantity
-    return units
 
 
 def _take(available: Available, units: Mapping[Key, int]) -> None:

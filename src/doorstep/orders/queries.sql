@@ -99,34 +99,34 @@ FROM unnest($1::text[], $2::text[]) AS k (channel, number)
 JOIN channels c ON c.channel = k.channel JOIN orders o ON o.channel_id = c.channel_id AND o.number = k.number
 
 -- name: insert_orders
--- The contact and the address come with the order that took the number; a number that is taken writes nothing.
+-- The contact and the address come with the order that took the number, and have its id: one drawn and sent instead of
+-- three. A number that is taken writes nothing.
 WITH new AS (
-    SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::bytea[], $5::timestamptz[], $6::text[], $7::smallint[],
+    SELECT * FROM unnest($2::uuid[], $3::smallint[], $4::text[], $5::bytea[], $6::text[], $7::smallint[],
         $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[], $17::jsonb[], $18::boolean[], $19::smallint[], $20::uuid[], $21::text[], $22::text[],
-        $23::text[], $24::text[], $25::uuid[], $26::text[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[])
+        $16::timestamptz[], $17::jsonb[], $18::smallint[], $19::text[], $20::text[],
+        $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[])
         WITH ORDINALITY
-        AS n (order_id, channel_id, number, body_hash, placed_at, service, lane, on_short, currency, total_minor,
+        AS n (order_id, channel_id, number, body_hash, service, lane, on_short, currency, total_minor,
             shipping_minor, discount_minor, payment_token, payment_reference, promised_from, promised_by, decision,
-            awaiting_payment, open_holds, contact_id, contact_name, email, phone, locale, address_id, address_name, street,
-            city, region, postcode, country, place)
+            open_holds, contact_name, email, phone, locale, address_name, street, city, region, postcode, country, place)
 ), written AS (
     INSERT INTO orders (order_id, channel_id, number, body_hash, contact_id, address_id, placed_at, service, lane, on_short,
         currency, total_minor, shipping_minor, discount_minor, payment_token, payment_reference, promised_from,
         promised_by, decision, awaiting_payment, open_holds, status)
-    SELECT order_id, channel_id, number, body_hash, contact_id, address_id, placed_at, service, lane, on_short,
+    SELECT order_id, channel_id, number, body_hash, order_id, order_id, $1, service, lane, on_short,
         currency, total_minor, shipping_minor, discount_minor, payment_token, payment_reference, promised_from,
-        promised_by, decision, awaiting_payment, open_holds,
-        CASE WHEN awaiting_payment OR open_holds > 0 THEN 'on_hold' ELSE 'open' END
+        promised_by, decision, total_minor > 0, open_holds,
+        CASE WHEN total_minor > 0 OR open_holds > 0 THEN 'on_hold' ELSE 'open' END
     FROM new ORDER BY place
     ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING
     RETURNING order_id, number, placed_at, currency, total_minor, promised_from, promised_by
 ), people AS (
     INSERT INTO contacts (contact_id, name, email, phone, locale)
-    SELECT n.contact_id, n.contact_name, n.email, n.phone, n.locale FROM new n JOIN written USING (order_id)
+    SELECT order_id, n.contact_name, n.email, n.phone, n.locale FROM new n JOIN written USING (order_id)
 ), places AS (
     INSERT INTO addresses (address_id, name, street, city, region, postcode, country)
-    SELECT n.address_id, n.address_name, n.street, n.city, n.region, n.postcode, n.country
+    SELECT order_id, n.address_name, n.street, n.city, n.region, n.postcode, n.country
     FROM new n JOIN written USING (order_id)
 )
 SELECT * FROM written

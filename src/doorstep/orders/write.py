@@ -11,7 +11,6 @@ import msgspec
 
 from doorstep import carts, inventory, journal
 from doorstep.db import Tx
-from doorstep.inventory import Claim
 from doorstep.journal import Event
 from doorstep.kit.ids import new_id
 from doorstep.orders.draft import Draft
@@ -34,22 +33,6 @@ async def placed_before(tx: Tx, keys: Sequence[Key]) -> dict[Key, Any]:
     return {(row["channel"], row["number"]): row for row in rows}
 
 
-def claims(made: Draft) -> list[Claim]:
-    """The claims a draft's decision makes."""
-    sku_ids = {line.line_no: line.product.sku_id for line in made.lines}
-    return [
-        Claim(
-            order_id=made.placing.order_id,
-            line_no=line_no,
-            sku_id=sku_ids[line_no],
-            location_id=part.location_id,
-            quantity=quantity,
-        )
-        for part in made.decided.parts
-        for line_no, quantity in part.lines
-    ]
-
-
 async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID, Any]:
     """Write drafts whose stock is locked; the rows written, by order id.
 
@@ -57,7 +40,7 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
     """
     # In key order, so that two transactions that place the same numbers cannot deadlock.
     ordered = sorted(drafts, key=lambda made: (made.channel.channel_id, made.placing.order.number))
-    rows = await tx.fetch(SQL.insert_orders, *_columns([_order_values(made, now) for made in ordered]))
+    rows = await tx.fetch(SQL.insert_orders, now, *_columns([_order_values(made, now) for made in ordered]))
     written = {row["order_id"]: row for row in rows}
     mine = [made for made in drafts if made.placing.order_id in written]
     if mine:
@@ -66,7 +49,7 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
             SQL.insert_lines, *_columns([values for made in mine for values in _line_values(made, supply)])
         )
         await carts.convert(tx, [_conversion(made) for made in mine if made.cart_hold], actor="doorstep", now=now)
-        await inventory.claim(tx, claims=[claim for made in mine for claim in claims(made)], first=True)
+        await inventory.claim(tx, claims=[claim for made in mine for claim in made.claims], first=True)
         await _insert_rare(tx, mine, now)
         await _tell(tx, mine, supply, now)
     return written
@@ -74,7 +57,7 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
 
 def _conversion(made: Draft) -> carts.Conversion:
     assert made.cart_hold is not None
-    return carts.Conversion(hold_id=made.cart_hold.hold_id, order_id=made.placing.order_id, claims=claims(made))
+    return carts.Conversion(hold_id=made.cart_hold.hold_id, order_id=made.placing.order_id, claims=made.claims)
 
 
 def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:
@@ -86,7 +69,7 @@ def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
     order, decision = made.placing.order, made.decided
     customer, address = order.customer, order.ship_to
     return (
-        *(made.placing.order_id, made.channel.channel_id, order.number, made.placing.fingerprint, now),
+        *(made.placing.order_id, made.channel.channel_id, order.number, made.placing.fingerprint),
         *(order.service, made.lane, made.on_short, order.currency, order.total_minor, order.shipping_minor),
         *(order.discount_minor, order.payment.token, order.payment.authorization_reference),
         *(
@@ -94,10 +77,8 @@ def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
             None if decision.short or made.undated else decision.promised_by,
             stored(decision),
         ),
-        *(order.total_minor > 0, len(made.holds)),
-        *(new_id(), customer.name, customer.email, customer.phone, customer.locale),
-        *(new_id(), address.name, address.street, address.city, address.region),
-        *(address.postcode, address.country),
+        *(len(made.holds), customer.name, customer.email, customer.phone, customer.locale),
+        *(address.name, address.street, address.city, address.region, address.postcode, address.country),
     )
 
 

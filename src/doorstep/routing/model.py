@@ -76,10 +76,22 @@ def stored(decision: Decision) -> dict[str, Any]:
     """The decision as it is kept, small, for an order's row has a budget: candidates by location id, each with its cost
     or the reason against it; the service, which is the order's, and what is empty are left out.
     """
-    built: dict[str, Any] = msgspec.to_builtins(decision)
-    for part in built["parts"]:
-        del part["service"]
-    built["candidates"] = {str(one.location_id): one.out or one.cost_minor for one in decision.candidates}
+    built = {
+        "why": decision.why,
+        "parts": [
+            {
+                "location_id": part.location_id,
+                "hand_over_by": part.hand_over_by,
+                "promised_from": part.promised_from,
+                "promised_by": part.promised_by,
+                "cost_minor": part.cost_minor,
+                "lines": part.lines,
+            }
+            for part in decision.parts
+        ],
+        "short": decision.short,
+        "candidates": {str(one.location_id): one.out or one.cost_minor for one in decision.candidates},
+    }
     return {key: value for key, value in built.items() if value}
 
 

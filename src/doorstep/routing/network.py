@@ -14,6 +14,7 @@ from doorstep.inventory import ChannelStock, Location
 from doorstep.kit.limits import CANDIDATE_LOCATIONS
 from doorstep.routing.decide import Available, decide
 from doorstep.routing.model import Decision, Demand, Part, Request
+from doorstep.routing.quick import Quick
 
 
 class Network:
@@ -27,6 +28,7 @@ class Network:
         self.channels = channels or {}
         self._list = list(locations.values())
         self._selling: dict[tuple[int, frozenset[str]], frozenset[int]] = {}
+        self._quick = Quick(planner, self._list)
 
     @classmethod
     async def read(cls, tx: Tx) -> Network:
@@ -57,6 +59,10 @@ class Network:
 
     def decide(self, request: Request, available: Available) -> Decision:
         """Choose locations for a request; see `decide`. The service must deliver there (`goes_to`)."""
+        return self._quick.choose(request, available) or self.decide_at_length(request, available)
+
+    def decide_at_length(self, request: Request, available: Available) -> Decision:
+        """The same choice, without the short cut."""
         return decide(request, locations=self._list, available=available, plan=self.plan)
 
     def sit(
@@ -96,7 +102,7 @@ class Network:
             hand_over_by=dated.hand_over_by,
             promised_from=dated.promised_from,
             promised_by=dated.promised_by,
-            cost_minor=service.parcel_cost_minor + service.kilogram_cost_minor * -(-weight_g // 1000),
+            cost_minor=service.cost_minor(weight_g),
             lines=lines,
         )
 
