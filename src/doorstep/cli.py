@@ -17,7 +17,7 @@ click.rich_click.MAX_WIDTH = 110
 click.rich_click.COMMAND_GROUPS = {
     "doorstep": [
         {"name": "Run it", "commands": ["up", "demo", "serve", "worker", "migrate"]},
-        {"name": "Set it up", "commands": ["brand", "key", "user", "import"]},
+        {"name": "Set it up", "commands": ["brand", "key", "user", "import", "feed"]},
         {"name": "Look after it", "commands": ["doctor", "audit", "search", "backup", "restore"]},
         {"name": "On the floor", "commands": ["work"]},
     ]
@@ -34,6 +34,7 @@ COMMANDS = {
     "key": ("brands", "key"),
     "user": ("people", "user"),
     "import": ("imports", "import_"),
+    "feed": ("feeding", "feed"),
     "audit": ("checks", "audit"),
     "doctor": ("checks", "doctor"),
     "search": ("searching", "search"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from doorstep import delivery, fulfillment, insights, inventory, orders, payments, returns, shipping, updates
+from doorstep import delivery, feeds, fulfillment, insights, inventory, orders, payments, returns, shipping, updates
 from doorstep.jobs import does
 from doorstep.journal import when
 from doorstep.journal.model import reactions
@@ -93,5 +93,8 @@ WORK: Final = (
     does("shipping.cancel_label", shipping.cancel_label, owner="shipping"),  # from a return that ends without it
     does("shipping.watch", shipping.watch, owner="customer service", together=True),  # from keep_watch; → shipping.Late
     does("updates.send", updates.send, owner="customer service"),  # from tell
+    does(
+        "feeds.work_on", feeds.work_on, owner="operations"
+    ),  # from a feed that is here; → feeds.Applied, inventory.Received
     does("returns.expire", returns.expire, owner="customer service"),  # from a return's request; → returns.Expired
 )

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from doorstep import carts
+from doorstep import carts, feeds
 from doorstep.db import Brand, Database, Tx
 from doorstep.db.pool import GONE, clock_now
 from doorstep.jobs import Kind, Runner
@@ -62,6 +62,7 @@ class BrandWorker:
         async with self.brand.transaction() as tx:
             await tx.execute(JOURNAL_SQL.prune_commands, wall_now() - KEEP_COMMANDS)
             await tx.execute(JOURNAL_SQL.prune_wrong_answers, wall_now() - KEEP_WRONG_ANSWERS)
+        await feeds.prune(self.brand)
 
     async def lapse(self) -> None:
         """Give back what carts held until a while ago and nobody has asked for since."""

@@ -139,6 +139,7 @@ async def test_every_answer_of_a_whole_journey_is_as_described(shop: Shop, witne
     await change(shop, first)
     await bring_back(shop)
     await look_after(shop)
+    await feed(shop)
     await be_refused(shop)
     assert witness.unseen() == []
 
@@ -330,6 +331,23 @@ async def look_after(shop: Shop) -> None:
     await shop.get(shown["test_trouble"])
     for path in ("/v1/backlog", "/v1/clock", "/v1/events", "/healthz", "/readyz"):
         await shop.get(path)
+
+
+async def feed(shop: Shop) -> None:
+    """A location's own books: one feed is compared and applied, one is stopped."""
+    for reference, units in (("feed-1", 999), ("feed-2", 998)):
+        answer = await shop.client.post(
+            "/v1/stock/feeds",
+            params={"reference": reference, "kind": "delta", "location": "north", "applies": False},
+            content=f"sku,on_hand\nCARD,{units}\nNOPE,1\n",
+            headers={"content-type": "text/csv"},
+        )
+        path = f"/v1/stock/feeds/{answer.json()['feed_id']}"
+        await shop.drain()
+        await shop.send("POST", f"{path}/{'apply' if reference == 'feed-1' else 'cancel'}")
+        for part in ("", "/bad-rows", "/changes"):
+            await shop.get(path + part)
+    await shop.get("/v1/stock/feeds")
 
 
 async def be_refused(shop: Shop) -> None:

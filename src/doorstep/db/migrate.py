@@ -30,6 +30,7 @@ BRAND_SCHEMAS = (
     "shipping/schema.sql",
     "updates/schema.sql",
     "returns/schema.sql",
+    "feeds/schema.sql",
     "insights/schema.sql",
 )
 BRAND_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")

@@ -9,6 +9,7 @@ from doorstep.inventory.adjust import Change, adjust
 from doorstep.inventory.audit import audit
 from doorstep.inventory.channel_stock import ChannelStock, StockSeen, channel_stock, look
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
+from doorstep.inventory.fed import Told, correct, fed, fed_after
 from doorstep.inventory.locations import PutLocation, locations, put_locations
 from doorstep.inventory.model import CartClaim, Claim, Disposition, Location, Received, Restock
 from doorstep.inventory.move import claims_of, correct_shelf, release, restock, ship
@@ -36,18 +37,22 @@ __all__ = [
     "Received",
     "Restock",
     "StockSeen",
+    "Told",
     "adjust",
     "audit",
     "cart_claims",
     "channel_stock",
     "claim",
     "claims_of",
+    "correct",
     "correct_shelf",
     "count",
     "ever_held",
     "expect",
     "expected",
     "expired_in_carts",
+    "fed",
+    "fed_after",
     "give_back_from_cart",
     "keep_cart_until",
     "lapse",

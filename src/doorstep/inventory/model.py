@@ -33,6 +33,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     longitude: float
     timezone: str
     capabilities: frozenset[str]
+    fed_as_of: datetime | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

@@ -192,6 +192,26 @@ WHERE m.kind = $1 AND m.reference = $2 AND m.location_id = $3 AND m.sku_id = ANY
 SELECT sku_id, on_hand, reserved, damaged, quality_control, oversell_limit FROM stock
 WHERE location_id = $1 AND sku_id = ANY($2) ORDER BY sku_id, location_id FOR NO KEY UPDATE
 
+-- name: stock_as_of
+-- What the book said at $3 of keys whose rows are locked: less what came and went since; and who was counted since.
+WITH since AS MATERIALIZED (
+    SELECT m.sku_id, m.location_id, sum(m.on_hand_delta)::integer AS units, bool_or(m.kind = 'counted') AS counted
+    FROM stock_movements m
+    WHERE m.location_id = ANY($2) AND m.occurred_at > $3 AND (m.on_hand_delta <> 0 OR m.kind = 'counted') AND m.sku_id = ANY($1)
+    GROUP BY m.sku_id, m.location_id
+)
+SELECT s.sku_id, s.location_id, s.on_hand, s.reserved + s.damaged + s.quality_control - s.oversell_limit AS floor,
+    coalesce(m.units, 0) AS since, coalesce(m.counted, false) AS counted
+FROM unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+JOIN stock s ON s.sku_id = k.sku_id AND s.location_id = k.location_id
+LEFT JOIN since m ON m.sku_id = k.sku_id AND m.location_id = k.location_id
+
+-- name: fed
+UPDATE locations SET fed_as_of = $2 WHERE location_id = ANY($1) AND (fed_as_of IS NULL OR fed_as_of < $2)
+
+-- name: fed_after
+SELECT code FROM locations WHERE location_id = ANY($1) AND fed_as_of > $2 ORDER BY code LIMIT 1
+
 -- name: stock_row
 SELECT on_hand, reserved, damaged, quality_control, oversell_limit FROM stock WHERE sku_id = $1 AND location_id = $2
 

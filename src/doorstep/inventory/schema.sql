@@ -14,7 +14,9 @@ CREATE TABLE locations (
     longitude double precision NOT NULL CHECK (longitude BETWEEN -180 AND 180),
     timezone text NOT NULL,
     -- What can be done here: personalize, gift_wrap, fragile, hazmat, oversize, cold, returns.
-    capabilities text[] NOT NULL DEFAULT '{}'
+    capabilities text[] NOT NULL DEFAULT '{}',
+    -- The moment of which the last feed spoke that was taken whole; nothing when the location is not fed.
+    fed_as_of timestamptz
 );
 
 CREATE TABLE stock (
@@ -84,6 +86,8 @@ CREATE TABLE stock_movements (
 CREATE INDEX stock_movements_key ON stock_movements (sku_id, location_id, movement_id);
 -- A product's movements at all locations, in order.
 CREATE INDEX stock_movements_sku ON stock_movements (sku_id, movement_id);
+-- What came and went at a location since a moment of which a feed or a count speaks; and what was counted since.
+CREATE INDEX stock_movements_since ON stock_movements (location_id, occurred_at) WHERE on_hand_delta <> 0 OR kind = 'counted';
 -- This prevents a delivery note, a count or a feed line sent twice from counting twice.
 CREATE UNIQUE INDEX stock_movements_once ON stock_movements (kind, reference, sku_id, location_id)
     WHERE kind IN ('received', 'counted', 'adjusted', 'returned');

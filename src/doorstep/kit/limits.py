@@ -59,3 +59,12 @@ SEARCH_ROWS = 150_000  # rows of the index one search reads at most, about 100 m
 SEARCH_WORDS, SEARCH_WORD = 8, 40  # words of a search; characters of one
 COUNT_TO = 1_000  # what takes reading word by word is counted so far: "1,000+"
 GOODWILL_AGENT_PERCENT = 20  # of what an order's customer paid, in all: more takes an admin
+
+FEED_ROWS = 5_000_000  # lines of one feed; more are sent as several
+FEED_BATCH = 4_000  # lines read, checked and copied in one go: some ten milliseconds of a server process
+FEED_LINE = 4_000  # bytes of one line
+FEED_SLICE = 500  # stock rows changed in one transaction, and so locked at once
+FEED_BAD_KEPT = 100_000  # bad rows kept of one feed, to be looked at; all are counted
+FEED_ZEROED_PERCENT = 10  # of a location's units, or of its SKUs: a full feed that leaves out more is looked at first
+KEEP_FEED_ROWS = timedelta(days=30)  # what differed and what was bad; the feed itself and its movements stay
+FEED_SILENCE = timedelta(hours=1)  # a feed that began to arrive and stopped so long ago never will

@@ -8,6 +8,7 @@ from typing import Any
 from doorstep.carts import api as carts
 from doorstep.catalog import api as catalog
 from doorstep.delivery import api as delivery
+from doorstep.feeds import api as feeds
 from doorstep.fulfillment import api as fulfillment
 from doorstep.insights import api as insights
 from doorstep.inventory import api as inventory
@@ -27,6 +28,7 @@ from doorstep.web.shopper import handlers as shopper
 MOUNTED = (
     catalog,
     inventory,
+    feeds,
     delivery,
     routing,
     availability,

@@ -168,6 +168,8 @@ def _put_schemas(operation: dict[str, Any], handler: HTTPRouteHandler, of: Calla
     media = str(handler.media_type) if "ndjson" in handler.opt else "application/json"
     if body:
         operation["requestBody"] = {"required": True, "content": {media: {"schema": of(body)}}}
+    if "body" in handler.opt:  # not JSON: a file
+        operation["requestBody"] = {"required": True, "content": {one: {} for one in handler.opt["body"]}}
     told = {str(status): spec.description for status, spec in (handler.responses or {}).items()}
     answers = _answers(handler)
     operation["summary"] = handler.handler_name.replace("_", " ").capitalize()
