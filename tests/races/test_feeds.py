@@ -136,7 +136,7 @@ async def state(world: World, feed: Feed) -> tuple[str, str | None]:
 
 
 async def older_beside_newer(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Feed, Feed]:
-    """A newer feed is at its first slice; an older one of the same location, which differs elsewhere, comes in between."""
+    """A newer feed is at its first slice; an older one of the same location that differs elsewhere comes in between."""
     async with world.brand.transaction() as tx:
         await tx.execute("UPDATE clock SET clock_from = $1", LATER)
     newer = await received(world, "newer", "sku,on_hand\nMUG,9\nCARD,10\n", as_of=LATER)

@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
+from tests.sabotage.case import Case, Edit
+from tests.sabotage.feeds import FEEDS
 
 _MIGRATION = "src/doorstep/db/migrations/brand/0001_initial.sql"
-
-
-class Edit(msgspec.Struct, frozen=True):
-    """A piece of text in a file, and what stands there instead."""
-
-    path: str
-    old: str
-    new: str
-
-
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One sabotage. `test` is a pytest id without parameters; one failing variant is enough."""
-
-    name: str
-    edits: tuple[Edit, ...]
-    test: str
 
 
 def _code(path: str, old: str, new: str) -> Edit:
@@ -41,28 +26,6 @@ _MOVED = 'moved = {row["partition"]: row["position"] for row in rows}'
 _MOVE = "await tx.execute(SQL.move_cursors, reaction.name, lane, list(moved), list(moved.values()))"
 _AVAILABLE = "s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit"
 
-FEEDS = (
-    Case(
-        name="a feed looks at the book under the lock",
-        edits=(_code("inventory/fed.py", "    await lock_stock(tx, keys=keys)\n", ""),),
-        test="tests/races/test_feeds.py::test_a_feed_does_not_bring_back_what_is_being_shipped",
-    ),
-    Case(
-        name="two feeds of one location take turns",
-        edits=(_code("feeds/apply.py", 'if any(row["feed_id"] not in (None, feed.feed_id) for row in rows):', "if False:"),),
-        test="tests/races/test_feeds.py::test_two_feeds_of_one_location_take_turns_and_the_older_one_changes_nothing",
-    ),
-    Case(
-        name="a full feed does not empty many shelves unseen",
-        edits=(_code("feeds/apply.py", 'return "too_much_left_out" if any(', 'return "too_much_left_out" if False and any('),),
-        test="tests/feeds/test_journey.py::test_a_full_feed_empties_what_it_leaves_out_once_a_person_has_looked",
-    ),
-    Case(
-        name="a feed adds what came and went since its moment",
-        edits=(_code(_STOCK, "coalesce(m.units, 0) AS since, coalesce(m.counted", "0 AS since, coalesce(m.counted"),),
-        test="tests/feeds/test_journey.py::test_what_was_shipped_since_the_feeds_moment_is_not_brought_back",
-    ),
-)
 STOCK = (
     Case(
         name="the guard: WHERE of the claim",
