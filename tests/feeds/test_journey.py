@@ -94,12 +94,14 @@ async def test_a_full_feed_may_say_beforehand_that_it_empties_shelves(shop: Shop
 async def test_bad_rows_are_told_by_line_and_the_good_ones_are_applied(shop: Shop) -> None:
     lines = [
         b"sku,location,on_hand", b"MUG,north,7", b"NOPE,north,1", b"MUG,mars,1", b"CARD,north,many", b"CARD,south,-1",
-        b"GLASS,north,12345678901", b"JERSEY,workshop,1", b"JERSEY,workshop,1", b"M\xffG,north,1", b"MUG,south", b"A\0B,north,1",
+        b"GLASS,north,12345678901", b"JERSEY,workshop,1", b"JERSEY,workshop,1", b"M\xffG,north,1", b"MUG,south",
+        b"A\0B,north,1",
         b'"MUG,south,1', b"", b",north,1", b'"MUG","south",9',
     ]  # fmt: skip
     feed = await done(shop, b"\r\n".join(lines), most_bad_percent=100)
     assert await bad(shop, feed) == [
-        (3, "unknown_sku"), (4, "unknown_location"), (5, "not_a_number"), (6, "negative"), (7, "too_large"), (8, "twice"),
+        (3, "unknown_sku"), (4, "unknown_location"), (5, "not_a_number"), (6, "negative"), (7, "too_large"),
+        (8, "twice"),
         (9, "twice"), (10, "encoding"), (11, "columns"), (12, "nul"), (13, "quotes"), (15, "no_sku"),
     ]  # fmt: skip
     assert (feed["state"], feed["rows_read"], feed["rows_bad"], feed["rows_applied"]) == ("done", 14, 12, 2)
@@ -108,8 +110,10 @@ async def test_bad_rows_are_told_by_line_and_the_good_ones_are_applied(shop: Sho
 
 async def test_ndjson_is_read_by_the_same_rules(shop: Shop) -> None:
     lines = [
-        '{"sku": "MUG", "location": "north", "on_hand": 8}', '{"sku": "CARD", "location": "north", "on_hand": "9"}', "{",
-        '{"sku": "A\\u0000", "location": "north", "on_hand": 1}', "[1]", '{"sku": "MUG", "location": "south", "on_hand": -4}',
+        '{"sku": "MUG", "location": "north", "on_hand": 8}', '{"sku": "CARD", "location": "north", "on_hand": "9"}',
+        "{",
+        '{"sku": "A\\u0000", "location": "north", "on_hand": 1}', "[1]",
+        '{"sku": "MUG", "location": "south", "on_hand": -4}',
         '{"sku": "GLASS", "location": "north", "on_hand": 5, "bin": "A-12"}',
     ]  # fmt: skip
     feed = await done(shop, gzip.compress("\n".join(lines).encode()), form=NDJSON, most_bad_percent=100,

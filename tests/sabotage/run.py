@@ -19,7 +19,8 @@ import msgspec
 from doorstep.db import embedded
 from doorstep.kit.ids import new_id
 from tests.sabotage import shared
-from tests.sabotage.cases import CASES, Case
+from tests.sabotage.case import Case
+from tests.sabotage.cases import CASES
 from tests.support.database import binaries
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -42,10 +42,10 @@ _WORDS = {
 def feed(file: Path, brand: str, as_json: bool, **asked: Any) -> int:
     """Take in what is on the shelves: CSV or NDJSON, perhaps gzipped, up to five million rows, while the shop sells.
 
-    Rows are sku, on_hand and location. A full feed empties what it leaves out. Rows that are as they were change nothing;
-    bad ones are told by line. The same file again changes nothing.
+    Rows are sku, on_hand and location. A full feed empties what it leaves out. Rows that are as they were change
+    nothing, bad ones are told by line. The same file again changes nothing.
 
-    [dim]Examples:[/]  doorstep feed stock.csv --kind full --location north  ·  doorstep feed changes.ndjson.gz --kind delta
+    [dim]Examples:[/]  doorstep feed stock.csv --kind full --location north  ·  doorstep feed new.ndjson.gz --kind delta
     """
     name = file.name.removesuffix(".gz")
     if not name.endswith((".csv", ".txt", ".ndjson", ".jsonl")):
@@ -77,7 +77,7 @@ async def _feed(file: Path, name: str, form: Any, asked: dict[str, Any], *, quie
     async with opened() as database:
         brand = await database.brand(name)
         with Progress(*columns, console=err, transient=True, disable=quiet) as progress:
-            task = progress.add_task("reading", total=file.stat().st_size)
+            task = progress.add_task("reading", total=await asyncio.to_thread(lambda: file.stat().st_size))
             chunks = _chunks(file, lambda size: progress.advance(task, size))
             gzipped = file.name.endswith(".gz")
             found = await feeds.receive(brand, wish, chunks, form=form, gzipped=gzipped, actor="feed")
@@ -125,21 +125,16 @@ async def _chunks(file: Path, advance: Callable[[int], None]) -> AsyncIterator[b
 
 
 def _tell(found: Any, file: Path) -> None:
-    name, number = escape(file.name), f"{found.rows_read:,} rows"
+    told = f"{found.rows_read:,} rows of {escape(file.name)}"
     if found.rows_bad:
-        err.print(
-            f"[red]{found.rows_bad:,} bad rows[/]; the console lists them, and GET /v1/stock/feeds/fed_{found.feed_id.hex}/bad-rows"
-        )
+        err.print(f"[red]{found.rows_bad:,} bad rows[/]: GET /v1/stock/feeds/fed_{found.feed_id.hex}/bad-rows")
     if found.state == "done":
         out.print(
-            f"[green]✓[/] {number} of {name}: {found.rows_unchanged:,} as they were, {found.rows_applied:,} changed "
-            f"(+{found.units_up:,} −{found.units_down:,} units), {found.rows_skipped:,} could not be."
+            f"[green]✓[/] {told}: {found.rows_unchanged:,} as they were, {found.rows_applied:,} changed "
+            f"(+{found.units_up:,} -{found.units_down:,} units), {found.rows_skipped:,} could not be."
         )
     elif found.state == "checked":
-        out.print(
-            f"[green]✓[/] {number} of {name}: {found.rows_changed:,} differ, {found.left_out:,} are left out. Nothing was changed."
-        )
+        out.print(f"[green]✓[/] {told}: {found.rows_changed:,} differ, {found.left_out:,} are left out.")
+        out.print("  Nothing was changed.", style="dim")
     else:
-        out.print(
-            f"[red]✗[/] {number} of {name}: {found.state}. {_WORDS.get(found.problem or '', '')} Nothing was changed."
-        )
+        out.print(f"[red]✗[/] {told}: {found.state}. {_WORDS.get(found.problem or '', '')}")

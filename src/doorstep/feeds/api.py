@@ -38,8 +38,8 @@ _Text = Annotated[str, Parameter(min_length=1, max_length=100)]
 
 
 class FeedView(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed and how far it is. `rows_*` count rows of the file; `left_out` counts SKUs at locations that a full feed does
-    not name though units are there; `rows_skipped` those that came out otherwise than applied.
+    """A feed and how far it is. `rows_*` count rows of the file; `left_out` counts SKUs at locations that a full feed
+    does not name though units are there; `rows_skipped` those that came out otherwise than applied.
     """
 
     feed_id: str
@@ -88,9 +88,9 @@ class BadRowPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeView(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a feed and the book differ, in units as of the feed's moment. `line` null: the feed leaves it out. `outcome` null:
-    applied, or to be; else why not: counted_since, below_claims, below_zero, too_large, kept (left out, but rows could not be
-    read), or equal meanwhile.
+    """Where a feed and the book differ, in units as of the feed's moment. `line` null: the feed leaves it out.
+    `outcome` null: applied, or to be; else why not: counted_since, below_claims, below_zero, too_large, kept (left out,
+    but rows could not be read), or equal meanwhile.
     """
 
     sku: str
@@ -131,8 +131,8 @@ async def send_feed(
     """Send a file that says what is on the shelves: CSV or NDJSON, perhaps gzipped, up to five million rows.
 
     Rows are sku, on_hand (units on the shelf, claimed ones included) and location, unless the feed is of one location.
-    `full` speaks of every SKU at its locations, and empties what it leaves out; `delta` only of those it names. The answer
-    comes when the file is here; follow the feed until it is done. The same reference again changes nothing.
+    `full` speaks of every SKU at its locations, and empties what it leaves out; `delta` only of those it names. The
+    answer comes when the file is here; follow the feed until it is done. The same reference again changes nothing.
     """
     if as_of is not None and as_of.tzinfo is None:
         raise Invalid([Fault("?as_of", "A time needs its offset, such as 2026-01-05T08:00:00Z.")])

@@ -1,4 +1,5 @@
-"""Work on a feed that is here: compare it with the book, then let the book follow, slice by slice, while the shop sells.
+"""Work on a feed that is here: compare it with the book, then let the book follow, slice by slice, while the shop
+sells.
 
 One job a feed. Whatever ends the process, the next one goes on from the last slice that was committed.
 """

@@ -29,7 +29,7 @@ async def page(
     location_id: int | None = None,
     within: Collection[int] | None = None,
 ) -> list[Feed]:
-    """Feeds, newest first, begun before `before`; of one location, and only such as speak of none but those `within`."""
+    """Feeds, newest first, begun before `before`; of one location, and only those of no location but some `within`."""
     only = None if within is None else sorted(within)
     return [as_feed(row) for row in await tx.fetch(SQL.page, before, location_id, limit, only)]
 
@@ -43,6 +43,6 @@ async def bad_rows(tx: Tx, feed_id: UUID, *, after: int = 0, limit: int) -> Sequ
 async def changes(
     tx: Tx, feed_id: UUID, *, after: tuple[int, int] = (0, 0), limit: int, odd: bool = False
 ) -> Sequence[Change]:
-    """Where feed and book differed, by (sku_id, location_id); with `odd` only what was not applied in its turn."""
+    """Where feed and book differed, by (sku_id, location_id); with `odd` only what was not applied."""
     rows = await tx.fetch(SQL.changes, feed_id, *after, limit, odd)
     return [Change(**{field: row[field] for field in Change.__struct_fields__}) for row in rows]

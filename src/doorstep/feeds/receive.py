@@ -27,8 +27,8 @@ async def receive(
 ) -> Feed:
     """Take a feed in and have it worked on; returns it as it stands then.
 
-    The same reference with the same file changes nothing. Raises BodyDiffers for another file, Invalid or Malformed for a
-    feed that cannot be read at all, Conflict when the same feed is sent twice at the same time.
+    The same reference with the same file changes nothing. Raises BodyDiffers for another file, Invalid or Malformed for
+    a feed that cannot be read at all, Conflict when the same feed is sent twice at the same time.
     """
     digest = hashlib.sha256()
     lines = lines_of(chunks, gzipped=gzipped, seen=digest.update)

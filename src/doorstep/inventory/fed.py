@@ -32,8 +32,9 @@ async def correct(
 ) -> Mapping[Key, tuple[Fate, int]]:
     """Let the book follow what was true at `as_of`; what became of each key, and by how many units it changed.
 
-    What came and went since is added to it. One movement a key, dated `as_of`, once for each reference. What has expired
-    in carts gives way; what is claimed does not. Locks the stock of all keys: call it last, once in a transaction.
+    What came and went since is added to it. One movement a key, dated `as_of`, once for each reference. What has
+    expired in carts gives way; what is claimed does not. Locks the stock of all keys: call it last, once in a
+    transaction.
     """
     by_key = {(one.sku_id, one.location_id): one.on_hand for one in told}
     keys = sorted(by_key)
