@@ -46,6 +46,11 @@ STOCK = (
         test="tests/inventory/test_claim.py::test_the_database_itself_refuses_a_claim_below_zero",
     ),
     Case(
+        name="the second look at what is kept back from a channel",
+        edits=(_code("orders/place.py", "room = network.seen(made.request, fresh)", "room = fresh"),),
+        test="tests/inventory/test_channel_stock.py::test_what_is_kept_back_is_kept_under_lock",
+    ),
+    Case(
         name="the lock on stock rows",
         edits=(
             _code(

@@ -171,6 +171,7 @@ async def set_up(shop: Shop) -> None:
     cart = {"country": "GB", "postcode": ADDRESS["postcode"], "lines": [{"sku": "MUG", "quantity": 1}]}
     await shop.send("POST", "/v1/delivery-options", cart)
     await shop.send("POST", "/v1/availability", {"channel": "web", "skus": ["MUG", "NOPE"]})
+    await shop.send("PUT", "/v1/channels/web/stock", await shop.get("/v1/channels/web/stock"))
     await hold_carts(shop)
 
 

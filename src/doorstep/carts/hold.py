@@ -121,7 +121,7 @@ async def _fill(
 
     def choose() -> Decision:
         room = Counter(available) + own + Counter(expired)
-        return network.sit(demands, room, country=country, postcode=postcode, now=now)
+        return network.sit(demands, room, own, channel_id=made.channel_id, country=country, postcode=postcode, now=now)
 
     decision = choose()
     if decision.short:

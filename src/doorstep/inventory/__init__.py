@@ -7,7 +7,15 @@ claims, of orders and of carts. Locks are taken by (sku_id, location_id), after 
 
 from doorstep.inventory.adjust import Change, adjust
 from doorstep.inventory.audit import audit
-from doorstep.inventory.channel_stock import ChannelStock, StockSeen, channel_stock, look
+from doorstep.inventory.channel_stock import (
+    ChannelStock,
+    ChannelStockData,
+    StockSeen,
+    channel_stock,
+    look,
+    put_channel_stock,
+    read_channel_stock,
+)
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
 from doorstep.inventory.fed import Told, correct, fed, fed_after
 from doorstep.inventory.locations import PutLocation, locations, put_locations
@@ -29,6 +37,7 @@ __all__ = [
     "CartClaim",
     "Change",
     "ChannelStock",
+    "ChannelStockData",
     "Claim",
     "ClaimRefused",
     "Disposition",
@@ -59,7 +68,9 @@ __all__ = [
     "locations",
     "lock_stock",
     "look",
+    "put_channel_stock",
     "put_locations",
+    "read_channel_stock",
     "read_stock",
     "receive",
     "reclaim",

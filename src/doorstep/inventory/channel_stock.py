@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL, Key
+from doorstep.inventory.locations import locations
+from doorstep.kit.errors import Fault, Invalid, NotFound
+
+Units = Annotated[int, Meta(ge=0, le=1_000_000)]
+Shown = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class ChannelStockData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a channel sells of the stock. `locations`: codes; null: all, those too that come later. Of each SKU at each
+    location `buffer_units` are kept back from it, or `buffer_percent` of what is available, whichever is more.
+
+    It is shown no more than `show_at_most`; or `bands`, which end at these numbers: [5, 20] are 1-5, 6-20, and more.
+    """
+
+    locations: Annotated[Sequence[Annotated[str, Meta(max_length=40)]], Meta(max_length=1_000)] | None = None
+    buffer_units: Units = 0
+    buffer_percent: Annotated[int, Meta(ge=0, le=100)] = 0
+    show_at_most: Shown | None = None
+    bands: Annotated[Sequence[Shown], Meta(max_length=10)] = ()
 
 
 class ChannelStock(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +47,11 @@ class ChannelStock(msgspec.Struct, frozen=True, kw_only=True):
     buffer_percent: int = 0
     show_at_most: int | None = None
     bands: Sequence[int] = ()
+
+    @property
+    def binds(self) -> bool:
+        """Whether it sells less than everything everywhere."""
+        return self.keeps_back or self.location_ids is not None
 
     @property
     def keeps_back(self) -> bool:
@@ -55,6 +80,48 @@ async def channel_stock(tx: Tx) -> dict[str, ChannelStock]:
         seen = None if places is None else frozenset(places)
         found[row["channel"]] = ChannelStock(**{**dict(row), "location_ids": seen})
     return found
+
+
+async def read_channel_stock(tx: Tx, channel: str) -> ChannelStockData:
+    """A channel's part of the stock, locations by their codes. Raises NotFound."""
+    found = (await channel_stock(tx)).get(channel)
+    if found is None:
+        raise NotFound(f"There is no channel {channel[:60]!r}.")
+    codes = {place: one.code for place, one in (await locations(tx)).items()}
+    seen = found.location_ids
+    return ChannelStockData(
+        locations=None if seen is None else sorted(codes[place] for place in seen),
+        buffer_units=found.buffer_units,
+        buffer_percent=found.buffer_percent,
+        show_at_most=found.show_at_most,
+        bands=found.bands,
+    )
+
+
+async def put_channel_stock(tx: Tx, channel: str, wanted: ChannelStockData) -> None:
+    """Say what a channel sells of the stock, from now on: what it has claimed stays. Raises NotFound, or Invalid naming
+    all that is wrong.
+    """
+    channel_id = await tx.fetchval(SQL.channel_id, channel)
+    if channel_id is None:
+        raise NotFound(f"There is no channel {channel[:60]!r}.")
+    by_code = {one.code: place for place, one in (await locations(tx)).items()}
+    faults = [
+        Fault(f"/locations/{at}", f"There is no location {code!r}.")
+        for at, code in enumerate(wanted.locations or ())
+        if code not in by_code
+    ]
+    if list(wanted.bands) != sorted(set(wanted.bands)):
+        faults.append(Fault("/bands", "Where bands end must go up."))
+    if wanted.bands and wanted.show_at_most is not None:
+        faults.append(Fault("/show_at_most", "A channel shows bands or numbers, not both."))
+    if faults:
+        raise Invalid(faults[:100])
+    places = None if wanted.locations is None else sorted({by_code[code] for code in wanted.locations})
+    await tx.execute(
+        SQL.put_channel_stock,
+        *(channel_id, places, wanted.buffer_units, wanted.buffer_percent, wanted.show_at_most, list(wanted.bands)),
+    )
 
 
 class StockSeen:

@@ -257,6 +257,15 @@ FROM (SELECT array_agg(sku) AS skus, array_agg(sku_id) AS sku_ids,
         array_agg(i.expected_at) AS coming_at, array_agg(i.quantity) AS coming_units
         FROM incoming i WHERE i.sku_id = ANY(ARRAY(SELECT sku_id FROM asked)) AND i.received_at IS NULL) coming
 
+-- name: channel_id
+SELECT channel_id FROM channels WHERE channel = $1
+
+-- name: put_channel_stock
+INSERT INTO channel_stock (channel_id, location_ids, buffer_units, buffer_percent, show_at_most, bands)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (channel_id) DO UPDATE SET location_ids = excluded.location_ids, buffer_units = excluded.buffer_units,
+    buffer_percent = excluded.buffer_percent, show_at_most = excluded.show_at_most, bands = excluded.bands
+
 -- name: channel_stock
 -- Of every channel, those too without a row; channels are the orders', read upwards.
 SELECT c.channel_id, c.channel, r.location_ids, coalesce(r.buffer_units, 0) AS buffer_units,

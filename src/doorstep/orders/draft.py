@@ -115,6 +115,8 @@ def draft(
             postcode=order.ship_to.postcode,
             ready_from=now,
             demands=[demand(line.line_no, line.product, line.kind, line.line.quantity) for line in lines],
+            channel_id=channel.channel_id,
+            kept_back=(order.on_short or channel.on_short) == "refuse",
         ),
     )
 

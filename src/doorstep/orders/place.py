@@ -175,7 +175,8 @@ async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datet
     lacking = [key for key, units in asked.items() if units > fresh.get(key, 0)]
     await _reclaim(tx, fresh, lacking, now, spare)
     for place, made in list(drafts.items()):
-        if all(fresh.get(key, 0) >= units for key, units in made.units.items()):
+        room = network.seen(made.request, fresh)
+        if all(room.get(key, 0) >= units for key, units in made.units.items()):
             _take(fresh, made.units)
         else:
             del drafts[place]
@@ -204,15 +205,15 @@ async def _choose_under_lock(
             continue
         spared = by_id if cart else eaten
         _add(available, own[cart])
-        made.decide(network.decide(made.request, available))
+        made.decide(network.decide(made.request, available, own[cart]))
         expired: Mapping[Key, int] = {}
         if made.decided.short:
             expired = await inventory.expired_in_carts(tx, _missing(made), expired_by=now, spare=spared)
             _add(available, expired)
-            made.decide(network.decide(made.request, available))
+            made.decide(network.decide(made.request, available, own[cart]))
         refused = made.decided.short and made.on_short == "refuse"
         if refused:
-            outcomes[place] = Outcome(problem=_refusal(made, available))
+            outcomes[place] = Outcome(problem=_refusal(made, network.seen(made.request, available, own[cart])))
             del drafts[place]
             _take(available, own[cart])
         _take(available, expired)

@@ -221,7 +221,13 @@ def _decide(world: World, order_id: UUID, wishes: Sequence[Wish], result: _Resul
         units[wish.line_no] += wish.quantity
     demands = [demand_of(world, order_id, line_no, quantity) for line_no, quantity in sorted(units.items())]
     request = Request(
-        service=order.service, country=address.country, postcode=address.postcode, ready_from=now, demands=demands
+        service=order.service,
+        country=address.country,
+        postcode=address.postcode,
+        ready_from=now,
+        demands=demands,
+        channel_id=order.channel_id,
+        kept_back=False,
     )
     if world.network.reaches(order.service, address.country, address.postcode):
         decision = world.network.decide(request, world.available)

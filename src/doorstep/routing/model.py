@@ -24,13 +24,19 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """An order, or what is left of it, to be served by a delivery service to a place."""
+    """An order, or what is left of it, to be served by a delivery service to a place.
+
+    `channel_id`: only locations this channel sells from; 0: any. `kept_back`: what is kept back from the channel stays
+    so. An order that must be served all the same may have it.
+    """
 
     service: str
     country: str
     postcode: str
     ready_from: datetime
     demands: Sequence[Demand]
+    channel_id: int = 0
+    kept_back: bool = True
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,9 +12,11 @@ from doorstep.db import Brand, Tx
 from doorstep.delivery import Planner
 from doorstep.inventory import ChannelStock, Location
 from doorstep.kit.limits import CANDIDATE_LOCATIONS
-from doorstep.routing.decide import Available, decide
+from doorstep.routing.decide import Available, PlanPart, decide
 from doorstep.routing.model import Decision, Demand, Part, Request
 from doorstep.routing.quick import Quick
+
+NOTHING: Available = {}
 
 
 class Network:
@@ -27,6 +29,7 @@ class Network:
         self.locations = locations
         self.channels = channels or {}
         self._list = list(locations.values())
+        self._bound = {one.channel_id: one for one in self.channels.values() if one.binds}
         self._selling: dict[tuple[int, frozenset[str]], frozenset[int]] = {}
         self._quick = Quick(planner, self._list)
 
@@ -57,16 +60,45 @@ class Network:
         known = self.planner.services.get(service)
         return known is not None and known.enabled and self.reaches(service, country, postcode)
 
-    def decide(self, request: Request, available: Available) -> Decision:
-        """Choose locations for a request; see `decide`. The service must deliver there (`goes_to`)."""
-        return self._quick.choose(request, available) or self.decide_at_length(request, available)
+    def decide(self, request: Request, available: Available, own: Available = NOTHING) -> Decision:
+        """Choose locations for a request; see `decide`. The service must deliver there (`goes_to`). Of what is
+        available, `own` is what the cart that asks holds itself.
+        """
+        if request.channel_id not in self._bound:
+            quick = self._quick.choose(request, available)
+            if quick:
+                return quick
+        return self.decide_at_length(request, available, own)
 
-    def decide_at_length(self, request: Request, available: Available) -> Decision:
+    def decide_at_length(self, request: Request, available: Available, own: Available = NOTHING) -> Decision:
         """The same choice, without the short cut."""
-        return decide(request, locations=self._list, available=available, plan=self.plan)
+        return self._decide(request, available, own, self.plan)
+
+    def _decide(self, request: Request, available: Available, own: Available, plan: PlanPart) -> Decision:
+        rules = self._bound.get(request.channel_id)
+        places = self._list if rules is None else [one for one in self._list if rules.sees(one.location_id)]
+        return decide(request, locations=places, available=self.seen(request, available, own), plan=plan)
+
+    def seen(self, request: Request, available: Available, own: Available = NOTHING) -> Available:
+        """What of the available units is there for a request: what its channel may sell. `own` as in `decide`."""
+        rules = self._bound.get(request.channel_id)
+        if rules is None:
+            return available
+        keys = {(demand.sku_id, place) for demand in request.demands for place in self.locations if rules.sees(place)}
+        if not (request.kept_back and rules.keeps_back):
+            return {key: available.get(key, 0) for key in keys}
+        return {key: rules.room(available.get(key, 0) - own.get(key, 0), own.get(key, 0)) for key in keys}
 
     def sit(
-        self, demands: Sequence[Demand], available: Available, *, country: str | None, postcode: str, now: datetime
+        self,
+        demands: Sequence[Demand],
+        available: Available,
+        own: Available = NOTHING,
+        *,
+        channel_id: int = 0,
+        country: str | None,
+        postcode: str,
+        now: datetime,
     ) -> Decision:
         """Where a cart's units lie: as an order to that address by the first service that goes there would have them;
         without an address, or when nothing goes there, by the locations' priority, in as few places as possible.
@@ -74,8 +106,15 @@ class Network:
         ranked = sorted(self.planner.services.values(), key=lambda service: (service.rank, service.service))
         going = [one.service for one in ranked if country and self.goes_to(one.service, country, postcode)]
         service = going[0] if going else ""
-        request = Request(service=service, country=country or "", postcode=postcode, ready_from=now, demands=demands)
-        return decide(request, locations=self._list, available=available, plan=self.plan if going else _undated)
+        request = Request(
+            service=service,
+            country=country or "",
+            postcode=postcode,
+            ready_from=now,
+            demands=demands,
+            channel_id=channel_id,
+        )
+        return self._decide(request, available, own, self.plan if going else _undated)
 
     def plan(
         self, location: Location, request: Request, demands: Sequence[Demand], lines: Sequence[tuple[int, int]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +14,7 @@ from doorstep import catalog, inventory
 from doorstep.catalog import Product
 from doorstep.db import Tx
 from doorstep.delivery import Work
+from doorstep.inventory import CartClaim
 from doorstep.kit.errors import Fault, Invalid
 from doorstep.kit.ids import parse
 from doorstep.kit.limits import LINES_PER_ORDER, UNITS_PER_LINE
@@ -30,12 +32,15 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A cart and where it goes. What its `cart_hold` still has counts as available to it."""
+    """A cart and where it goes. What its `cart_hold` still has counts as available to it. With its `channel`, only what
+    that channel may sell does.
+    """
 
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
     postcode: Annotated[str, Meta(max_length=20)]
     lines: Annotated[Sequence[QuoteLine], Meta(min_length=1, max_length=LINES_PER_ORDER)]
     cart_hold: Annotated[str, Meta(pattern="^cht_[0-9a-f]{32}$")] | None = None
+    channel: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,11 +69,15 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
     hold_id = parse("cht", cart.cart_hold) if cart.cart_hold else None
     if hold_id is not None and not await inventory.ever_held(tx, hold_id):
         faults.append(Fault("/cart_hold", f"There is no cart hold {cart.cart_hold}."))
+    network = await Network.read(tx)
+    rules = network.channels.get(cart.channel or "")
+    if cart.channel and rules is None:
+        faults.append(Fault("/channel", f"There is no channel {cart.channel!r}."))
     if faults:
         raise Invalid(faults)
-    network = await Network.read(tx)
     demands = [_demand(line_no, line, products[line.sku], network) for line_no, line in enumerate(cart.lines, start=1)]
     available = await inventory.read_stock(tx, {demand.sku_id for demand in demands}, now=now, cart=hold_id)
+    own = {(one.sku_id, one.location_id): one.quantity for one in await _own(tx, hold_id)}
     offered = sorted(network.planner.services.values(), key=lambda service: (service.rank, service.service))
     options = []
     for service in offered:
@@ -79,9 +88,14 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
                 postcode=cart.postcode,
                 ready_from=now,
                 demands=demands,
+                channel_id=rules.channel_id if rules else 0,
             )
-            options.append(_option(network, request, network.decide(request, available), now))
+            options.append(_option(network, request, network.decide(request, available, own), now))
     return options
+
+
+async def _own(tx: Tx, hold_id: UUID | None) -> list[CartClaim]:
+    return await inventory.cart_claims(tx, [hold_id]) if hold_id else []
 
 
 def _faults(line: QuoteLine, products: Mapping[str, Product], at: str) -> list[Fault]:

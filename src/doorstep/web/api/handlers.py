@@ -12,6 +12,7 @@ from doorstep.feeds import api as feeds
 from doorstep.fulfillment import api as fulfillment
 from doorstep.insights import api as insights
 from doorstep.inventory import api as inventory
+from doorstep.inventory import channel_stock_api as channel_stock
 from doorstep.orders import api as orders
 from doorstep.payments import api as payments
 from doorstep.returns import api as returns
@@ -29,6 +30,7 @@ MOUNTED = (
     catalog,
     inventory,
     feeds,
+    channel_stock,
     delivery,
     routing,
     availability,
