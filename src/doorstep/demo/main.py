@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -141,7 +141,8 @@ async def play(options: Options, screen: Screen) -> int:
             await set_clock(stage.brand, max(wall_now(), await stage.brand.now()), rate=1.0)
             await stage.open_shop()
             screen.links(stage, figures)
-            await keep_alive(stage)
+            with suppress(asyncio.CancelledError):  # to be stopped is how looking around ends
+                await keep_alive(stage)
         return 0 if good else 1
 
 

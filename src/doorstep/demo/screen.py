@@ -141,6 +141,28 @@ def _links(stage: Stage, figures: Figures) -> RenderableType:
     story = figures.get("story") or {}
     auth = f'-H "Authorization: Bearer {stage.run.api_key}"'
     lines = [
+        "[bold]For programs[/]",
+        "",
+        f"  API        [cyan]{stage.api_url}/v1[/]   its description [cyan]{stage.api_url}/openapi.json[/]",
+        f"  your key   [bold]{stage.run.api_key}[/]",
+        f"  logs       {escape(str(stage.folder / 'logs'))}",
+        "",
+        f"  curl -s {auth} '{stage.api_url}/v1/orders?limit=3'",
+        f"  curl -s {auth} {stage.api_url}/v1/fulfillment-orders",
+        "",
+    ]
+    if story:
+        page = token(stage.run.secret, stage.brand.name, parse("ord", story["order_id"]))
+        lines += [
+            f"[bold]A story worth reading[/]: order {story['number']}, with {story['kinds']} kinds of events.",
+            "",
+            f"  as its customer sees it   [cyan]{stage.api_url}/o/{page}[/]",
+            "",
+            f"  curl -s {auth} {stage.api_url}/v1/orders/{story['order_id']}/timeline",
+            "",
+        ]
+    # Last, for this is what stands above the prompt.
+    lines += [
         "[bold]Everything is still running.[/] Open these three:",
         "",
         f"  shop       [bold cyan]{stage.shop_url}/[/]   buy a jersey with your name on it",
@@ -148,23 +170,5 @@ def _links(stage: Stage, figures: Figures) -> RenderableType:
         f"  console    [bold cyan]{stage.api_url}/console[/]   the staff's side; log in as [bold]admin[/], password"
         f" [bold]{stage.run.console_password}[/]",
         "",
-        f"  API        [cyan]{stage.api_url}/v1[/]   its description [cyan]{stage.api_url}/openapi.json[/]",
-        f"  your key   [bold]{stage.run.api_key}[/]",
-        f"  logs       {escape(str(stage.folder / 'logs'))}",
-        "",
-        "[bold]Try[/]",
-        "",
-        f"  curl -s {auth} '{stage.api_url}/v1/orders?limit=3'",
-        f"  curl -s {auth} {stage.api_url}/v1/fulfillment-orders",
     ]
-    if story:
-        page = token(stage.run.secret, stage.brand.name, parse("ord", story["order_id"]))
-        lines += [
-            "",
-            f"[bold]A story worth reading[/]: order {story['number']}, with {story['kinds']} kinds of events.",
-            "",
-            f"  as its customer sees it   [cyan]{stage.api_url}/o/{page}[/]",
-            "",
-            f"  curl -s {auth} {stage.api_url}/v1/orders/{story['order_id']}/timeline",
-        ]
     return Group("", *lines)

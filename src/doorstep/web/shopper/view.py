@@ -95,6 +95,11 @@ class Words:
         self._currency: str = head["currency"]
         self._zone = ZoneInfo(head["timezone"])
 
+    @property
+    def place(self) -> str:
+        """The city whose clock these are; empty for no city's."""
+        return "" if "/" not in self._zone.key else self._zone.key.rpartition("/")[2].replace("_", " ")
+
     def day(self, moment: datetime | str | None) -> str:
         """`Tuesday, 24 November 2026`; empty for no day."""
         return "" if not moment else str(format_date(self._local(moment), "full", locale=self._locale))
