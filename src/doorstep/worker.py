@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import asyncpg
 import structlog
 
-from doorstep import carts, feeds
+from doorstep import carts, feeds, inventory
 from doorstep.db import Brand, Database, Tx
 from doorstep.db.pool import GONE, clock_now
 from doorstep.jobs import Kind, Runner
@@ -21,7 +22,7 @@ from doorstep.journal import Reaction, Reactor, give_positions
 from doorstep.journal.append import SQL as JOURNAL_SQL
 from doorstep.kit.clock import wall_now
 from doorstep.kit.errors import Unavailable
-from doorstep.kit.limits import JOB_LEASE, KEEP_COMMANDS, KEEP_WRONG_ANSWERS
+from doorstep.kit.limits import JOB_LEASE, KEEP_COMMANDS, KEEP_WRONG_ANSWERS, LEVELS_TOLD
 
 log = structlog.get_logger()
 CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
@@ -29,6 +30,7 @@ IDLE_S = 1.0
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
 LAPSE_S = 60.0
+LEVELS_S, LEVELS_SHARE = 5.0, 0.02  # it reads all stock: no more of the time for it than this share
 
 
 class BrandWorker:
@@ -72,6 +74,14 @@ class BrandWorker:
     async def _lapse(self, tx: Tx) -> int:
         return await carts.lapse(tx, now=await clock_now(tx))
 
+    async def tell_levels(self) -> None:
+        """Tell what became low, out or is back in stock."""
+        while await self.brand.run(self._tell_levels) >= LEVELS_TOLD:
+            pass
+
+    async def _tell_levels(self, tx: Tx) -> int:
+        return await inventory.tell_levels(tx, now=await clock_now(tx))
+
     async def run(self) -> None:
         """Work until canceled: the journal, the jobs and the pruning side by side."""
         await _again(self.reactor.prepare, "prepare", once=True)
@@ -82,6 +92,7 @@ class BrandWorker:
                 group.create_task(_every(JOB_LEASE.total_seconds() / 3, self.runner.renew, "renew"))
                 group.create_task(_every(PRUNE_S, self.prune, "prune"))
                 group.create_task(_every(LAPSE_S, self.lapse, "lapse"))
+                group.create_task(_every(LEVELS_S, self.tell_levels, "levels", share=LEVELS_SHARE))
         finally:
             await self.runner.stop()
 
@@ -107,10 +118,12 @@ async def _again(work: Any, name: str, *, once: bool = False) -> int:
             return 0
 
 
-async def _every(seconds: float, work: Any, name: str) -> None:
+async def _every(seconds: float, work: Any, name: str, *, share: float = 1.0) -> None:
+    """Call so often; less often when it takes more than its share of the time."""
     while True:
+        started = time.monotonic()
         await _again(work, name, once=True)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(max(seconds, (time.monotonic() - started) / share))
 
 
 class Worker:

@@ -51,6 +51,11 @@ STOCK = (
         test="tests/inventory/test_channel_stock.py::test_what_is_kept_back_is_kept_under_lock",
     ),
     Case(
+        name="the lease of the watch over stock levels",
+        edits=(_code(_STOCK, "FROM stock_watch FOR NO KEY UPDATE SKIP LOCKED", "FROM stock_watch"),),
+        test="tests/inventory/test_levels.py::test_two_who_look_at_once_tell_it_once",
+    ),
+    Case(
         name="the lock on stock rows",
         edits=(
             _code(

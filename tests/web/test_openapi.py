@@ -171,6 +171,9 @@ async def set_up(shop: Shop) -> None:
     cart = {"country": "GB", "postcode": ADDRESS["postcode"], "lines": [{"sku": "MUG", "quantity": 1}]}
     await shop.send("POST", "/v1/delivery-options", cart)
     await shop.send("POST", "/v1/availability", {"channel": "web", "skus": ["MUG", "NOPE"]})
+    await shop.send("PUT", "/v1/stock/thresholds", [{"sku": "MUG", "low_at": 3}])
+    await shop.worker.tell_levels()
+    await shop.get("/v1/stock/levels")
     await shop.send("PUT", "/v1/channels/web/stock", await shop.get("/v1/channels/web/stock"))
     await hold_carts(shop)
 

@@ -18,8 +18,19 @@ from doorstep.inventory.channel_stock import (
 )
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
 from doorstep.inventory.fed import Told, correct, fed, fed_after
+from doorstep.inventory.levels import Level, Threshold, levels, put_thresholds, tell_levels
 from doorstep.inventory.locations import PutLocation, locations, put_locations
-from doorstep.inventory.model import CartClaim, Claim, Disposition, Location, Received, Restock
+from doorstep.inventory.model import (
+    BackInStock,
+    CartClaim,
+    Claim,
+    Disposition,
+    Location,
+    Received,
+    Restock,
+    StockLow,
+    StockOut,
+)
 from doorstep.inventory.move import claims_of, correct_shelf, release, restock, ship
 from doorstep.inventory.receive import count, expect, expected, receive
 from doorstep.inventory.soft import (
@@ -34,6 +45,7 @@ from doorstep.inventory.soft import (
 )
 
 __all__ = [
+    "BackInStock",
     "CartClaim",
     "Change",
     "ChannelStock",
@@ -41,11 +53,15 @@ __all__ = [
     "Claim",
     "ClaimRefused",
     "Disposition",
+    "Level",
     "Location",
     "PutLocation",
     "Received",
     "Restock",
+    "StockLow",
+    "StockOut",
     "StockSeen",
+    "Threshold",
     "Told",
     "adjust",
     "audit",
@@ -65,11 +81,13 @@ __all__ = [
     "give_back_from_cart",
     "keep_cart_until",
     "lapse",
+    "levels",
     "locations",
     "lock_stock",
     "look",
     "put_channel_stock",
     "put_locations",
+    "put_thresholds",
     "read_channel_stock",
     "read_stock",
     "receive",
@@ -78,4 +96,5 @@ __all__ = [
     "restock",
     "ship",
     "take_into_cart",
+    "tell_levels",
 ]

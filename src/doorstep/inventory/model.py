@@ -72,3 +72,31 @@ class Received(Event, frozen=True, kw_only=True):
     location_id: int
     sku_ids: Sequence[int]
     arrived: bool  # goods came in, or were found by a count; not just a claim given up
+
+
+class StockLow(Event, frozen=True, kw_only=True):
+    """A SKU has gone down to its threshold: at a location that is watched, or at all together (no `location`)."""
+
+    KIND: ClassVar[str] = "inventory.low"
+    sku: str
+    location: str | None
+    units: int
+
+
+class StockOut(Event, frozen=True, kw_only=True):
+    """Nothing of a SKU is left to sell: at a location that is watched, or at all together (no `location`)."""
+
+    KIND: ClassVar[str] = "inventory.out"
+    sku: str
+    location: str | None
+
+
+class BackInStock(Event, frozen=True, kw_only=True):
+    """A SKU that was told to be out may be sold again: at a location that is watched, or at all together (no
+    `location`).
+    """
+
+    KIND: ClassVar[str] = "inventory.back_in_stock"
+    sku: str
+    location: str | None
+    units: int

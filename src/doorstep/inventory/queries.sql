@@ -272,6 +272,50 @@ SELECT c.channel_id, c.channel, r.location_ids, coalesce(r.buffer_units, 0) AS b
     coalesce(r.buffer_percent, 0) AS buffer_percent, r.show_at_most, coalesce(r.bands, '{}') AS bands
 FROM channels c LEFT JOIN channel_stock r USING (channel_id) ORDER BY c.channel_id
 
+-- name: take_watch
+-- A statement of its own: the next one must see what whoever had the lease before has told.
+UPDATE stock_watch SET looked_at = $1
+WHERE one_row = (SELECT one_row FROM stock_watch FOR NO KEY UPDATE SKIP LOCKED) RETURNING true
+
+-- name: tell_levels
+-- Levels that stand otherwise than was told last, noted as told; $3 of them at most. What carts hold is not gone yet. $1:
+-- what is low where nothing else is said.
+WITH units AS (
+    SELECT s.sku_id, s.location_id, CASE WHEN l.enabled THEN greatest(0, s.on_hand - s.damaged - s.quality_control
+        - s.reserved - s.safety_stock + s.oversell_limit + coalesce(c.open, 0)) ELSE 0 END AS units
+    FROM stock s JOIN locations l USING (location_id)
+    LEFT JOIN (SELECT sku_id, location_id, sum(open) AS open FROM cart_claims WHERE open > 0 GROUP BY sku_id, location_id) c
+        USING (sku_id, location_id)
+), watched AS (
+    SELECT sku_id, 0 AS location_id, sum(units) AS units FROM units GROUP BY sku_id
+    UNION ALL SELECT u.sku_id, u.location_id, u.units FROM units u JOIN stock_levels w USING (sku_id, location_id)
+    WHERE w.low_at IS NOT NULL
+), seen AS (
+    SELECT k.sku_id, k.location_id, k.units, w.told, CASE WHEN k.units = 0 THEN 'out'
+        WHEN k.units <= coalesce(w.low_at, $1) THEN 'low' ELSE 'in_stock' END AS state
+    FROM watched k LEFT JOIN stock_levels w USING (sku_id, location_id)
+), changed AS (
+    SELECT * FROM seen WHERE told IS DISTINCT FROM state ORDER BY sku_id, location_id LIMIT $3
+), noted AS (
+    INSERT INTO stock_levels AS l (sku_id, location_id, told, told_at)
+    SELECT sku_id, location_id, state, $2 FROM changed
+    ON CONFLICT (sku_id, location_id) DO UPDATE SET told = excluded.told, told_at = excluded.told_at
+)
+SELECT p.sku, l.code AS location, c.units::bigint AS units, c.told AS before, c.state
+FROM changed c JOIN products p USING (sku_id) LEFT JOIN locations l USING (location_id) ORDER BY c.sku_id, c.location_id
+
+-- name: set_thresholds
+INSERT INTO stock_levels AS l (sku_id, location_id, low_at)
+SELECT * FROM unnest($1::integer[], $2::integer[], $3::integer[]) AS t (sku_id, location_id, low_at) ORDER BY 1, 2
+ON CONFLICT (sku_id, location_id) DO UPDATE SET low_at = excluded.low_at
+
+-- name: list_levels
+SELECT p.sku, l.code AS location, coalesce(w.low_at, $1) AS low_at, w.told AS state, w.told_at AS since, w.sku_id,
+    w.location_id
+FROM stock_levels w JOIN products p USING (sku_id) LEFT JOIN locations l USING (location_id)
+WHERE w.told = ANY($2) AND (w.sku_id, w.location_id) > ($3, $4) AND w.told IN ('low', 'out')
+ORDER BY w.sku_id, w.location_id LIMIT $5
+
 -- name: locations
 SELECT * FROM locations ORDER BY location_id
 

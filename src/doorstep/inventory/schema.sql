@@ -107,6 +107,30 @@ CREATE TABLE channel_stock (
     bands integer[] NOT NULL DEFAULT '{}'
 );
 
+-- How a SKU's stock stands, as it was last told: of all locations together (location_id 0), or of one that is watched.
+CREATE TABLE stock_levels (
+    sku_id integer NOT NULL,
+    location_id integer NOT NULL,
+    -- So many or fewer are low; null: the usual. One location is watched when it has a number of its own.
+    low_at integer CHECK (low_at BETWEEN 0 AND 1000000),
+    -- Null: not looked at yet. What is seen the first time is noted, not told.
+    told text CHECK (told IN ('in_stock', 'low', 'out')),
+    told_at timestamptz,
+    -- This prevents a crossing that is told twice, once by each of two rows.
+    PRIMARY KEY (sku_id, location_id)
+);
+-- What is low or out, and the thresholds, found without a look at the rest.
+CREATE INDEX stock_levels_low ON stock_levels (sku_id, location_id) WHERE told IN ('low', 'out');
+CREATE INDEX stock_levels_set ON stock_levels (sku_id, location_id) WHERE low_at IS NOT NULL;
+
+-- Whose turn it is to look at them: the row lock is the lease.
+CREATE TABLE stock_watch (
+    -- This prevents two watches.
+    one_row boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    looked_at timestamptz
+);
+INSERT INTO stock_watch DEFAULT VALUES;
+
 -- Dated supply on its way.
 CREATE TABLE incoming (
     incoming_id uuid PRIMARY KEY,

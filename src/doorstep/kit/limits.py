@@ -19,7 +19,8 @@ BODY_BYTES = 2_000_000
 PAGE_DEFAULT, PAGE_MAX = 50, 200
 CANDIDATE_LOCATIONS = 12
 SKUS_PER_AVAILABILITY = 500  # one statement; about 3 ms of the database
-LOW_STOCK = 5  # so many or fewer are shown as low
+LOW_STOCK = 5  # so many or fewer are low, where nothing else is said
+LEVELS_TOLD = 5_000  # events in one transaction of the watch over stock levels
 
 EVENTS_PER_RELAY = 2_000
 EVENTS_PER_REACTION = 200

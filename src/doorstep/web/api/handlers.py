@@ -13,6 +13,7 @@ from doorstep.fulfillment import api as fulfillment
 from doorstep.insights import api as insights
 from doorstep.inventory import api as inventory
 from doorstep.inventory import channel_stock_api as channel_stock
+from doorstep.inventory import levels_api as levels
 from doorstep.orders import api as orders
 from doorstep.payments import api as payments
 from doorstep.returns import api as returns
@@ -31,6 +32,7 @@ MOUNTED = (
     inventory,
     feeds,
     channel_stock,
+    levels,
     delivery,
     routing,
     availability,
