@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -62,6 +62,13 @@ async def _make_template(server: embedded.Server) -> None:
 @pytest.fixture
 async def dsn(server: embedded.Server, template: str) -> AsyncIterator[str]:
     """The address of a database of this test's own, migrated, with the brand `main`."""
+    async with cloned(server, template) as address:
+        yield address
+
+
+@asynccontextmanager
+async def cloned(server: embedded.Server, template: str) -> AsyncIterator[str]:
+    """The address of a new database like the template, dropped when the block ends."""
     name = f"test_{new_id().hex}"
     admin = await asyncpg.connect(server.dsn("postgres"))
     try:
