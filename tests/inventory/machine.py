@@ -46,6 +46,8 @@ class Inventory(Compared):
             for sku, some in zip(names, there, strict=True):
                 self.model.shelves[sku, place].on_hand = some
         self.check("open")
+        self._order((1, 0), False, False, None)  # somebody has ordered and somebody holds a cart already
+        self.hold((1, 1), 5)
 
     # --- goods in, and what is known of them
 
@@ -201,6 +203,7 @@ class Inventory(Compared):
         self.do(act(), refused)
         self.check("claim")
 
+    @precondition(lambda self: self._bare())
     @rule(which=which, some=units, how=st.sampled_from(("release", "ship", "correct_shelf")))
     def end_claim(self, which: int, some: int, how: str) -> None:
         """Units of a claim are given back, leave the house, or turn out not to be there."""
@@ -226,6 +229,12 @@ class Inventory(Compared):
 
         self.do(act(), refused)
         self.check("end_claim")
+
+    def _bare(self) -> list[tuple[LineOf, Place]]:
+        """Claims without an order, of any size, zero too."""
+        return [
+            (line, place) for line, held in self.model.firm.items() if line not in self.model.lines for place in held
+        ]
 
     def _claim(self, line: LineOf, sku: Sku, place: Place, some: int) -> Claim:
         return Claim(
@@ -269,11 +278,11 @@ class Inventory(Compared):
             self.model.end(cart, "converted")
         self.check("buy" if cart else "place", moving=order_id)
 
+    @precondition(lambda self: self.model.lines)
     @rule(which=which, some=st.integers(1, 6))
     def cancel(self, which: int, some: int) -> None:
         """Units of a line, or all that is left of it."""
-        if not (line := self._line(which)):
-            return
+        line = self._line(which)
         left = self.model.lines[line].wanted
         refused = Conflict if some > left else None
 
@@ -289,6 +298,7 @@ class Inventory(Compared):
         self.do(act(), refused)
         self.check("cancel", moving=line[0])
 
+    @precondition(lambda self: self.model.lines)
     @rule(which=which)
     def reject(self, which: int) -> None:
         """A location does not do its part of an order: another does, or it waits."""
@@ -297,6 +307,7 @@ class Inventory(Compared):
             self.run(self._in_transaction(lambda tx: self.world.reject(tx, work.fulfillment_order_id)))
             self.check("reject", moving=work.order_id)
 
+    @precondition(lambda self: self.model.lines)
     @rule(which=which)
     def short_pick(self, which: int) -> None:
         """A unit is not where it should be: it leaves the book, and the order looks elsewhere."""
@@ -320,15 +331,15 @@ class Inventory(Compared):
         self.model.shelves[self.model.lines[work.order_id, line.line_no].sku, place].on_hand -= 1
         self.check("short_pick", moving=work.order_id)
 
-    def _line(self, which: int) -> LineOf | None:
-        lines = list(self.model.lines)
-        return lines[which % len(lines)] if lines else None
+    def _line(self, which: int) -> LineOf:
+        return list(self.model.lines)[which % len(self.model.lines)]
 
     def _work(self, which: int) -> fulfillment.FulfillmentOrder | None:
         """Some open work on an order, if there is any."""
-        if not (line := self._line(which)):
-            return None
-        work = [one for one in self.run(self.world.work(line[0])) if one.status_category in ("activated", "fulfilling")]
+        order_id, _ = self._line(which)
+        work = [
+            one for one in self.run(self.world.work(order_id)) if one.status_category in ("activated", "fulfilling")
+        ]
         return work[which % len(work)] if work else None
 
     # --- carts and the clock

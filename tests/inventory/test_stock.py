@@ -6,6 +6,7 @@ import asyncio
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from doorstep import inventory
 from doorstep.inventory import Claim, Disposition, Restock
@@ -50,6 +51,22 @@ async def test_shipped_units_leave_the_claim_and_the_house(world: World) -> None
         await inventory.ship(tx, claims=[claim], reference="parcel", actor="test", now=MONDAY)
     stock = await world.stock("MUG")
     assert (stock["on_hand"], stock["reserved"]) == (7, 0)
+    assert await units_fault(world) == []
+
+
+@pytest.mark.parametrize("verb", ["release", "ship", "correct_shelf"])
+async def test_more_than_a_claim_holds_is_a_conflict_and_changes_nothing(world: World, verb: str) -> None:
+    # Also when the shelf's counters would not allow it: the caller hears of a conflict, not of a constraint.
+    claim = await claimed(world, 3)
+    more = {} if verb == "ship" else {"reason": "test"}
+    for units in (4, 20):
+        with pytest.raises(Conflict):
+            async with world.brand.transaction() as tx:
+                await getattr(inventory, verb)(
+                    tx, claims=[replace(claim, quantity=units)], reference="too many", actor="test", now=MONDAY, **more
+                )
+    stock = await world.stock("MUG")
+    assert (stock["on_hand"], stock["reserved"]) == (10, 3)
     assert await units_fault(world) == []
 
 

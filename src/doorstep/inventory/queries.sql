@@ -53,16 +53,17 @@ WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
     AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit >= sums.quantity
 
 -- name: give_back
--- Lowers claims and counters and writes the movement, together. $8: what a unit takes off on_hand (1: it leaves the house).
+-- Lowers claims and counters and writes the movement, together; what a claim does not hold lowers nothing, so that the
+-- caller, who compares the count, can say so. $8: what a unit takes off on_hand (1: it leaves the house).
 WITH given AS (
     SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[])
         AS g (order_id, line_no, sku_id, location_id, quantity)
 ), lowered AS (
     UPDATE reservations r SET open = r.open - g.quantity FROM given g
     WHERE r.order_id = g.order_id AND r.line_no = g.line_no AND r.location_id = g.location_id AND r.open >= g.quantity
-    RETURNING r.order_id
+    RETURNING r.sku_id, r.location_id, g.quantity
 ), sums AS (
-    SELECT sku_id, location_id, sum(quantity) AS quantity FROM given GROUP BY sku_id, location_id
+    SELECT sku_id, location_id, sum(quantity) AS quantity FROM lowered GROUP BY sku_id, location_id
 ), counters AS (
     UPDATE stock s SET reserved = s.reserved - sums.quantity, on_hand = s.on_hand - $8 * sums.quantity FROM sums
     WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
@@ -106,15 +107,15 @@ WITH given AS (
 ), lowered AS (
     UPDATE cart_claims c SET open = c.open - g.quantity FROM given g
     WHERE c.hold_id = g.hold_id AND c.sku_id = g.sku_id AND c.location_id = g.location_id AND c.open >= g.quantity
-    RETURNING c.hold_id
+    RETURNING c.hold_id, c.sku_id, c.location_id, g.quantity
 ), sums AS (
-    SELECT sku_id, location_id, sum(quantity) AS quantity FROM given GROUP BY sku_id, location_id
+    SELECT sku_id, location_id, sum(quantity) AS quantity FROM lowered GROUP BY sku_id, location_id
 ), counters AS (
     UPDATE stock s SET reserved = s.reserved - sums.quantity FROM sums
     WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
 ), told AS (
     INSERT INTO stock_movements (sku_id, location_id, kind, reserved_delta, reason, reference, actor, occurred_at)
-    SELECT sku_id, location_id, $5, -quantity, $6, 'cart:' || replace(hold_id::text, '-', ''), $7, $8 FROM given
+    SELECT sku_id, location_id, $5, -quantity, $6, 'cart:' || replace(hold_id::text, '-', ''), $7, $8 FROM lowered
 )
 SELECT count(*) FROM lowered
 
