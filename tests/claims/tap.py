@@ -44,7 +44,7 @@ def _decided(
 ) -> dict[str, Any] | None:
     cart = str(made.cart_hold.hold_id) if made.cart_hold else None
     if at in drafts:
-        return {"cart": cart, "takes": [[*key, units] for key, units in place._units(made).items()]}
+        return {"cart": cart, "takes": [[*key, units] for key, units in made.units.items()]}
     problem = outcomes[at].problem if at in outcomes else None
     if not isinstance(problem, Short):
         return None  # the second order with one cart is looked at again in the next transaction
