@@ -40,12 +40,13 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def find(shop: Shop, cart: Cart, country: str, postcode: str, words: Words) -> list[Offer]:
-    """All ways for a cart to a place, and to the stores of its country.
+    """All ways for a cart to a place, and to the stores of its country, else to the first of all.
 
     Raises Unreachable or Refusal.
     """
     places = await shop.shelf.places()
-    stores = [one for one in places.values() if one.kind == "store" and one.country == country][:_STORES]
+    stores = [one for one in places.values() if one.kind == "store"]
+    stores = [one for one in stores if one.country == country][:_STORES] or stores[:1]
     lines = quoted_lines(cart.lines)
     home, *near = await asyncio.gather(
         shop.doorstep.options(country, postcode, lines, cart.hold_id),
