@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from doorstep import carts, feeds, inventory
+from doorstep import carts, feeds, inventory, reconciliation
 from doorstep.db import Brand, Database, Tx
 from doorstep.db.pool import GONE, clock_now
 from doorstep.jobs import Kind, Runner
@@ -31,6 +31,7 @@ NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
 LAPSE_S = 60.0
 LEVELS_S, LEVELS_SHARE = 5.0, 0.02  # it reads all stock: no more of the time for it than this share
+RECONCILE_S = 300.0  # how often it is asked whether a night has come
 
 
 class BrandWorker:
@@ -71,6 +72,10 @@ class BrandWorker:
         while await self.brand.run(self._lapse):
             pass
 
+    async def reconcile(self) -> None:
+        """Look at every location whose night has come."""
+        await reconciliation.reconcile(self.brand)
+
     async def _lapse(self, tx: Tx) -> int:
         return await carts.lapse(tx, now=await clock_now(tx))
 
@@ -93,6 +98,7 @@ class BrandWorker:
                 group.create_task(_every(PRUNE_S, self.prune, "prune"))
                 group.create_task(_every(LAPSE_S, self.lapse, "lapse"))
                 group.create_task(_every(LEVELS_S, self.tell_levels, "levels", share=LEVELS_SHARE))
+                group.create_task(_every(RECONCILE_S, self.reconcile, "reconcile"))
         finally:
             await self.runner.stop()
 

@@ -13,7 +13,7 @@ FEEDS = (
     Case(
         name="a feed looks at the book under the lock",
         edits=(_code("inventory/fed.py", "    await lock_stock(tx, keys=keys)\n", ""),),
-        test="tests/races/test_feeds.py::test_a_feed_does_not_bring_back_what_is_being_shipped",
+        test="tests/races/test_feeds.py::test_a_feed_leaves_what_is_being_claimed",
     ),
     Case(
         name="two feeds of one location take turns",

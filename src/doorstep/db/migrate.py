@@ -31,6 +31,7 @@ BRAND_SCHEMAS = (
     "updates/schema.sql",
     "returns/schema.sql",
     "feeds/schema.sql",
+    "reconciliation/schema.sql",
     "insights/schema.sql",
 )
 BRAND_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")

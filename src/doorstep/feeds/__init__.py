@@ -6,7 +6,7 @@ again. States: receiving → checking → applying → done; waiting (another fe
 (a guard: a person may apply it all the same), failed, canceled.
 """
 
-from doorstep.feeds.apply import apply_anyway, cancel, work_on
+from doorstep.feeds.apply import apply_anyway, cancel, follow, work_on
 from doorstep.feeds.model import Applied, BadRow, Change, Feed, Wish
 from doorstep.feeds.prune import prune
 from doorstep.feeds.reads import bad_rows, changes, feed, page
@@ -23,6 +23,7 @@ __all__ = [
     "cancel",
     "changes",
     "feed",
+    "follow",
     "page",
     "prune",
     "receive",

@@ -6,7 +6,7 @@ One job a feed. Whatever ends the process, the next one goes on from the last sl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from doorstep import inventory, jobs, journal
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
 from doorstep.feeds.model import ENDED, JOB, SQL, Applied, Feed, as_feed, movement_reference
-from doorstep.inventory import Told
+from doorstep.inventory import Fate, Told
 from doorstep.jobs import Work
 from doorstep.kit.errors import Conflict, NotFound
 from doorstep.kit.limits import FEED_BAD_KEPT, FEED_SLICE, FEED_ZEROED_PERCENT
@@ -199,6 +199,26 @@ async def apply_anyway(tx: Tx, *, feed_id: UUID, now: datetime) -> Feed:
     await jobs.enqueue(tx, JOB, [feed_id], due_at=now)
     await jobs.reawaken(tx, JOB, feed_id, due_at=now)
     return as_feed(await tx.fetchrow(SQL.feed, feed_id))
+
+
+async def follow(tx: Tx, *, feed_id: UUID, told: Sequence[Told], now: datetime) -> Mapping[tuple[int, int], Fate]:
+    """Apply some rows of a feed, which a person chose; what became of each key (sku_id, location_id)."""
+    feed = await _locked(tx, feed_id)
+    fates = await inventory.correct(
+        tx,
+        told=told,
+        as_of=feed.as_of,
+        reference=movement_reference(feed_id),
+        reason=f"feed {feed.reference}",
+        actor=feed.actor,
+        now=now,
+    )
+    outcomes = {key: "equal" if fate == "applied" else fate for key, (fate, _) in fates.items()}
+    keys = list(outcomes)
+    await tx.execute(
+        SQL.note_outcomes, feed_id, [key[0] for key in keys], [key[1] for key in keys], list(outcomes.values())
+    )
+    return {key: fate for key, (fate, _) in fates.items()}
 
 
 async def cancel(tx: Tx, *, feed_id: UUID, now: datetime) -> Feed:

@@ -17,8 +17,9 @@ from doorstep.inventory.channel_stock import (
     read_channel_stock,
 )
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
-from doorstep.inventory.fed import Told, correct, fed, fed_after
 from doorstep.inventory.levels import Level, Threshold, levels, put_thresholds, tell_levels
+from doorstep.inventory.drift import Drift, Trust, drift, mend
+from doorstep.inventory.fed import Fate, Told, correct, fed, fed_after
 from doorstep.inventory.locations import PutLocation, locations, put_locations
 from doorstep.inventory.model import (
     BackInStock,
@@ -54,6 +55,8 @@ __all__ = [
     "ClaimRefused",
     "Disposition",
     "Level",
+    "Drift",
+    "Fate",
     "Location",
     "PutLocation",
     "Received",
@@ -63,6 +66,7 @@ __all__ = [
     "StockSeen",
     "Threshold",
     "Told",
+    "Trust",
     "adjust",
     "audit",
     "cart_claims",
@@ -72,6 +76,7 @@ __all__ = [
     "correct",
     "correct_shelf",
     "count",
+    "drift",
     "ever_held",
     "expect",
     "expected",
@@ -86,6 +91,7 @@ __all__ = [
     "lock_stock",
     "look",
     "put_channel_stock",
+    "mend",
     "put_locations",
     "put_thresholds",
     "read_channel_stock",

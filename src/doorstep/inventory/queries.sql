@@ -367,3 +367,50 @@ WHERE s.reserved <> coalesce(r.firm, 0) + coalesce(r.soft, 0) OR s.reserved <> c
 -- name: audit_oversold
 SELECT count(*) AS keys, coalesce(sum(reserved - (on_hand - damaged - quality_control + oversell_limit)), 0) AS units
 FROM stock WHERE reserved > on_hand - damaged - quality_control + oversell_limit
+
+-- name: drift
+-- Where a counter, the claims that are open and the ledger of movements do not say the same; at these locations, or of these
+-- SKUs there, or everywhere. With the rows locked nothing of them moves.
+WITH moved AS (
+    SELECT sku_id, location_id, sum(on_hand_delta) AS on_hand, sum(damaged_delta) AS damaged,
+        sum(quality_control_delta) AS quality_control, sum(reserved_delta) AS reserved
+    FROM stock_movements
+    WHERE ($1::integer[] IS NULL OR location_id = ANY($1)) AND ($2::integer[] IS NULL OR sku_id = ANY($2))
+    GROUP BY sku_id, location_id
+), held AS (
+    SELECT sku_id, location_id, sum(open) AS open, sum(claimed) AS claimed FROM (
+        SELECT sku_id, location_id, open, claimed FROM reservations
+        UNION ALL SELECT sku_id, location_id, open, claimed FROM cart_claims) every
+    WHERE ($1::integer[] IS NULL OR location_id = ANY($1)) AND ($2::integer[] IS NULL OR sku_id = ANY($2))
+    GROUP BY sku_id, location_id
+), told AS (
+    SELECT s.sku_id, s.location_id, s.on_hand, s.damaged, s.quality_control, s.reserved, s.oversell_limit,
+        coalesce(m.on_hand, 0)::integer AS ledger_on_hand, coalesce(m.damaged, 0)::integer AS ledger_damaged,
+        coalesce(m.quality_control, 0)::integer AS ledger_quality_control, coalesce(h.open, 0)::integer AS open,
+        (coalesce(h.claimed, 0) + coalesce(m.reserved, 0))::integer AS ledger_reserved
+    FROM stock s
+    LEFT JOIN moved m ON m.sku_id = s.sku_id AND m.location_id = s.location_id
+    LEFT JOIN held h ON h.sku_id = s.sku_id AND h.location_id = s.location_id
+    WHERE ($1::integer[] IS NULL OR s.location_id = ANY($1)) AND ($2::integer[] IS NULL OR s.sku_id = ANY($2))
+)
+SELECT t.*, p.sku, l.code AS location FROM told t JOIN products p USING (sku_id) JOIN locations l USING (location_id)
+WHERE (on_hand, damaged, quality_control) <> (ledger_on_hand, ledger_damaged, ledger_quality_control)
+    OR reserved <> open OR open <> ledger_reserved
+ORDER BY t.sku_id, t.location_id LIMIT $3
+
+-- name: mend
+-- Counters and ledger are brought together, never without a movement that says so.
+WITH mended AS (
+    SELECT * FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
+        $8::integer[], $9::integer[], $10::integer[], $11::text[])
+        AS m (sku_id, location_id, on_hand, damaged, quality_control, reserved,
+            on_hand_delta, damaged_delta, quality_control_delta, reserved_delta, reason)
+), told AS (
+    INSERT INTO stock_movements (sku_id, location_id, kind, on_hand_delta, damaged_delta, quality_control_delta,
+        reserved_delta, reason, reference, actor, occurred_at)
+    SELECT sku_id, location_id, 'reconciled', on_hand_delta, damaged_delta, quality_control_delta, reserved_delta, reason,
+        $12, $13, $14
+    FROM mended
+)
+UPDATE stock s SET on_hand = m.on_hand, damaged = m.damaged, quality_control = m.quality_control, reserved = m.reserved
+FROM mended m WHERE s.sku_id = m.sku_id AND s.location_id = m.location_id

@@ -72,7 +72,7 @@ CREATE TABLE stock_movements (
     sku_id integer NOT NULL,
     location_id integer NOT NULL,
     kind text NOT NULL CHECK (kind IN
-        ('received', 'counted', 'adjusted', 'released', 'moved', 'shipped', 'returned', 'transferred')),
+        ('received', 'counted', 'adjusted', 'released', 'moved', 'shipped', 'returned', 'transferred', 'reconciled')),
     on_hand_delta integer NOT NULL DEFAULT 0,
     reserved_delta integer NOT NULL DEFAULT 0,
     damaged_delta integer NOT NULL DEFAULT 0,

@@ -287,7 +287,7 @@ CREATE TABLE stock_movements (
     sku_id integer NOT NULL,
     location_id integer NOT NULL,
     kind text NOT NULL CHECK (kind IN
-        ('received', 'counted', 'adjusted', 'released', 'moved', 'shipped', 'returned', 'transferred')),
+        ('received', 'counted', 'adjusted', 'released', 'moved', 'shipped', 'returned', 'transferred', 'reconciled')),
     on_hand_delta integer NOT NULL DEFAULT 0,
     reserved_delta integer NOT NULL DEFAULT 0,
     damaged_delta integer NOT NULL DEFAULT 0,
@@ -1143,6 +1143,20 @@ CREATE TABLE feed_turns (
     -- This prevents two feeds of one location from being applied at the same time.
     location_id integer PRIMARY KEY REFERENCES locations,
     feed_id uuid REFERENCES feeds
+);
+-- What a night's look found at a location: how far counters, ledgers, orders and the location's own books were apart.
+CREATE TABLE reconciliations (
+    location_id integer NOT NULL REFERENCES locations,
+    -- The night, by the location's calendar.
+    day date NOT NULL,
+    cause text NOT NULL CHECK (cause IN ('counter_drift', 'lost_movement', 'claim_without_line', 'line_without_claim',
+        'shipped_not_theirs', 'received_not_theirs', 'received_not_ours', 'claims_unknown_there', 'claims_taken_off',
+        'count_difference')),
+    keys integer NOT NULL CHECK (keys >= 0),
+    units bigint NOT NULL CHECK (units >= 0),
+    looked_at timestamptz NOT NULL,
+    -- This prevents a night from being looked at twice.
+    PRIMARY KEY (location_id, day, cause)
 );
 -- The index orders are found by: made from the orders by a reaction, and to be made anew at any time. Orders stand in
 -- segments of some thousands by their ids, which follow time; a search looks at the newest segment first. Within a segment
