@@ -101,11 +101,13 @@ async def test_a_feed_leaves_what_is_being_claimed(world: World) -> None:
         async with world.brand.transaction() as tx:
             return await told(tx, world, 5)
 
+    claim = claim_of(world, 6)
     async with world.brand.transaction() as claiming:
-        await inventory.claim(claiming, claims=[claim_of(world, 6)])
+        await inventory.lock_stock(claiming, keys=[(claim.sku_id, claim.location_id)])
         late = running(feeding())
         task = await late.__aenter__()
         await until_it_waits(world.brand, task)
+        await inventory.claim(claiming, claims=[claim])
     assert await task == "below_claims"
     await late.__aexit__(None, None, None)
     assert (await world.stock("MUG"))["on_hand"] == 10

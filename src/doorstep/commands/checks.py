@@ -10,21 +10,29 @@ import rich_click as click
 from rich.markup import escape
 from rich.table import Table
 
-from doorstep.commands.console import FAILED, OK, as_json, emit, opened, out, run, settings
+from doorstep.commands.console import FAILED, OK, as_json, emit, opened, out, run, settings, usage
 
 
 @click.command()
 @click.option("--brand", default=None, help="Only this brand; default: all.")
 @click.option("--all", "show_all", is_flag=True, help="Show the checks that hold too.")
+@click.option("--drift", is_flag=True, help="Instead: list every difference of stock with its cause.")
+@click.option("--repair", is_flag=True, help="With --drift: put our own books right, by movements.")
 @as_json
-def audit(brand: str | None, show_all: bool, as_json: bool) -> int:
+def audit(brand: str | None, show_all: bool, drift: bool, repair: bool, as_json: bool) -> int:
     """Check that units, money, messages and work add up.
 
     Ledger = counters = reservations, captured less refunded = goods kept, everybody told, nothing without an owner.
     Reads only. Exit code 1 when a check fails.
 
-    [dim]Examples:[/]  doorstep audit  ·  doorstep audit --brand main --json
+    [dim]Examples:[/]  doorstep audit  ·  doorstep audit --brand main --json  ·  doorstep audit --drift --repair
     """
+    if repair and not drift:
+        usage("--repair goes with --drift: look first.")
+    if drift:
+        from doorstep.commands.drifting import look
+
+        return look(brand, repair=repair, as_json=as_json)
     found = run(_audit(brand))
     if as_json:
         emit(plain(found))

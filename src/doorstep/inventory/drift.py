@@ -1,7 +1,7 @@
 """Drift: where a counter, the open claims and the ledger do not say the same; and how they are brought together again.
 
-It must not happen, and the database's own rules leave few ways for it: a table restored without the others, a hand in the
-database, a mistake of ours. Then it must be seen, and mended by a movement that says what was done.
+It must not happen, and the database's own rules leave few ways for it: a table restored without the others, a hand in
+the database, a mistake of ours. Then it must be seen, and mended by a movement that says what was done.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ async def mend(
 ) -> tuple[Sequence[Drift], Sequence[Drift]]:
     """Bring counters, claims and ledger of these keys together by a movement each; what was mended, and what cannot be.
 
-    What is believed may be less than what is claimed: then only a count helps. Locks the stock of the keys. Keys that add
-    up are left alone, so that the same again changes nothing.
+    What is believed may be less than what is claimed: then only a count helps. Locks the stock of the keys. Keys that
+    add up are left alone, so that the same again changes nothing.
     """
     await lock_stock(tx, keys=keys)
     found = await drift(

@@ -16,8 +16,8 @@ LATE: Final = timedelta(days=2)
 
 
 async def find(tx: Tx, *, location_ids: Collection[int] | None = None, limit: int) -> list[Difference]:
-    """Differences at these locations (None: everywhere), up to `limit` of each source: our counters, our orders, and the
-    locations' last full feeds. Call it in one snapshot, or what moves meanwhile is taken for a difference.
+    """Differences at these locations (None: everywhere), up to `limit` of each source: our counters, our orders, and
+    the locations' last full feeds. Call it in one snapshot, or what moves meanwhile is taken for a difference.
     """
     places = None if location_ids is None else sorted(location_ids)
     own = [of_drift(one) for one in await inventory.drift(tx, location_ids=places, limit=limit)]
@@ -27,7 +27,7 @@ async def find(tx: Tx, *, location_ids: Collection[int] | None = None, limit: in
 
 
 def of_drift(one: Drift) -> Difference:
-    """A stock row that does not add up. `ours` is the counter that is off, `theirs` what the ledger or the claims say."""
+    """A stock row that does not add up. `ours` is the counter that is off, `theirs` what ledger or claims say."""
     ours, theirs = one.reserved, one.open
     for state in ("quality_control", "damaged", "on_hand"):
         if getattr(one, state) != getattr(one, f"ledger_{state}"):

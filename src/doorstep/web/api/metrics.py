@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from doorstep import reconciliation
 from doorstep.db import Brand, Database, statements
 from doorstep.db.pool import clock_now
 from doorstep.jobs.model import SQL as JOBS
@@ -41,6 +42,9 @@ _PROMISE = (
 )
 
 
+_DRIFT = "How far our books, and a location's own, were apart last night,"
+
+
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """What one brand answers to one scrape. `exceptions` by kind, `parcels` by how their first date was kept, `carts`
     that hold units by whether their time is up.
@@ -52,6 +56,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: Mapping[str, int]
     parcels: Mapping[str, int]
     carts: Mapping[str, int]
+    drift: Sequence[reconciliation.Figure]
 
 
 class Metrics:
@@ -86,6 +91,7 @@ async def count(brand: Brand, reactions: Sequence[Reaction]) -> Counts:
             poisoned=await tx.fetchval(JOBS.poisoned),
             exceptions={row["kind"]: row["open"] for row in exceptions},
             parcels=dict(parcels),
+            drift=await reconciliation.latest(tx),
             carts={"open": 0, "expired": 0} | {row["state"]: row["carts"] for row in holding},
         )
 
@@ -103,7 +109,12 @@ class _Gathered(Collector):
         exceptions = _gauge("exceptions_open", "Exceptions that wait for a person.", "brand", "kind")
         parcels = _gauge("parcels_first_date", _PROMISE, "brand", "kept")
         carts = _gauge("cart_holds", "Carts that hold units; expired: until somebody needs them.", "brand", "state")
+        keys = _gauge("stock_drift_keys", f"{_DRIFT} in SKUs at a location, or lines.", "brand", "location", "cause")
+        units = _gauge("stock_drift_units", f"{_DRIFT} in units.", "brand", "location", "cause")
         for brand, counts in self._found.items():
+            for one in counts.drift:
+                keys.add_metric([brand, one.location, one.cause], one.keys)
+                units.add_metric([brand, one.location, one.cause], one.units)
             placed.add_metric([brand], counts.placed)
             poisoned.add_metric([brand], counts.poisoned)
             for kind, number in counts.exceptions.items():
@@ -112,7 +123,7 @@ class _Gathered(Collector):
                 parcels.add_metric([brand, kept], number)
             for state, number in counts.carts.items():
                 carts.add_metric([brand, state], number)
-        return [placed, *self._waiting(), poisoned, exceptions, parcels, carts]
+        return [placed, *self._waiting(), poisoned, exceptions, parcels, carts, keys, units]
 
     def _waiting(self) -> Iterable[Metric]:
         for field, (name, words) in _WAITING.items():

@@ -1,0 +1,1 @@
+"""What other systems say of the same questions: their scenarios, our answers."""
