@@ -17,9 +17,9 @@ from doorstep.inventory.channel_stock import (
     read_channel_stock,
 )
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
-from doorstep.inventory.levels import Level, Threshold, levels, put_thresholds, tell_levels
 from doorstep.inventory.drift import Drift, Trust, drift, mend
 from doorstep.inventory.fed import Fate, Told, correct, fed, fed_after
+from doorstep.inventory.levels import Level, Threshold, levels, put_thresholds, tell_levels
 from doorstep.inventory.locations import PutLocation, locations, put_locations
 from doorstep.inventory.model import (
     BackInStock,
@@ -54,9 +54,9 @@ __all__ = [
     "Claim",
     "ClaimRefused",
     "Disposition",
-    "Level",
     "Drift",
     "Fate",
+    "Level",
     "Location",
     "PutLocation",
     "Received",
