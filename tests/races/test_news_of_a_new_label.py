@@ -6,12 +6,13 @@ Each test holds the label's transaction open just before its commit, and lets th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from doorstep import jobs
 from doorstep.db import Brand, Tx
 from doorstep.jobs import Work
 from doorstep.shipping import store
@@ -30,14 +31,14 @@ async def label_about_to_be_committed(
     await floor.packed([("mug", 1, "north")])
     async with brand.transaction() as tx:  # a person says: try again
         await tx.execute("UPDATE jobs SET state = 'waiting' WHERE kind = 'shipping.buy_label'")
-    finish, reached, go_on = Work.finish, asyncio.Event(), asyncio.Event()
+    finish, reached, go_on = jobs.finish_all, asyncio.Event(), asyncio.Event()
 
-    async def finish_later(work: Work, tx: Tx) -> None:
+    async def finish_later(tx: Tx, works: Sequence[Work]) -> None:
         reached.set()
         await go_on.wait()
-        await finish(work, tx)
+        await finish(tx, works)
 
-    monkeypatch.setattr(Work, "finish", finish_later)
+    monkeypatch.setattr(jobs, "finish_all", finish_later)
     async with running(floor.settle()) as buying:
         await reached.wait()
         yield floor, go_on, buying
@@ -65,7 +66,7 @@ def floor_number(floor: Floor) -> str:
 async def test_news_of_a_label_just_bought_is_missed_without_the_lock(
     brand: Brand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_lock(tx: Tx, carrier: str, numbers: object) -> None:
+    async def no_lock(tx: Tx, numbers: object) -> None:
         return None
 
     monkeypatch.setattr(store, "lock_numbers", no_lock)

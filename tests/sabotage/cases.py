@@ -160,7 +160,9 @@ NEWS = (
         name="the lock on tracking numbers",
         edits=(
             _code(
-                "shipping/buy_label.py", "await store.lock_numbers(tx, label.carrier, [bought.tracking_number])", "pass"
+                "shipping/buy_label.py",
+                "await store.lock_numbers(tx, [(label.carrier, sold.tracking_number) for label, sold in bought])",
+                "pass",
             ),
         ),
         test="tests/races/test_news_of_a_new_label.py::test_news_of_a_label_just_bought_is_applied",
@@ -386,6 +388,20 @@ JOURNAL = (
             _code(_JOBS, "j.leased_until IS NOT NULL FOR NO KEY UPDATE OF j SKIP LOCKED", "j.leased_until IS NOT NULL"),
         ),
         test="tests/jobs/test_jobs.py::test_what_is_being_ended_is_not_waited_for_by_who_renews",
+    ),
+    Case(
+        name="express first among the jobs that wait for a hand",
+        edits=(_code("jobs/errands.py", "(lane, next(self._turn), future)", "(0, next(self._turn), future)"),),
+        test="tests/jobs/test_errands.py::test_no_more_call_at_once_than_there_are_hands_and_express_goes_first",
+    ),
+    Case(
+        name="what cannot be kept together is kept one by one",
+        edits=(
+            _code(
+                "jobs/errands.py", "if len(batch) > 1 and not isinstance(", "if len(batch) > 999 and not isinstance("
+            ),
+        ),
+        test="tests/jobs/test_errands.py::test_one_that_fails_takes_no_other_down_and_no_call_is_made_twice",
     ),
     Case(
         name="a job's lease, when it is finished",

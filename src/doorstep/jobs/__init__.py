@@ -5,10 +5,12 @@ lease; what fails too often stops (poisoned) and becomes an exception.
 """
 
 from doorstep.jobs.exceptions import assign_exceptions, open_exception, resolve_exception
-from doorstep.jobs.model import Job, Kind, Work, does, finish_all, postpone_all
+from doorstep.jobs.model import Done, Errand, Job, Kind, Work, does, finish_all, postpone_all
 from doorstep.jobs.run import Runner, drop, enqueue, move, reawaken
 
 __all__ = [
+    "Done",
+    "Errand",
     "Job",
     "Kind",
     "Runner",

@@ -86,20 +86,43 @@ async def _end(tx: Tx, works: Sequence[Work], statement: str, *more: object) -> 
 Handler = Callable[..., Awaitable[None]]
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """A job whose call has been answered: what it wanted, and what came back."""
+
+    work: Work
+    wish: Any
+    answer: Any
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """Work with the outside, many jobs at a time: only the calls are made one by one.
+
+    `read(tx, works)` says what each job wants; one that is left out fails. `call(work, wish)` calls out, with no
+    transaction open, and returns the answer; it may raise kit.outcomes.Retry or Unknown, which fail this job alone.
+    `keep(tx, done)` writes down, in one transaction, what was answered while the last one was in flight, and ends or
+    postpones every job of it. It may be called again from the start, and with each job alone when it fails.
+    """
+
+    read: Callable[[Tx, Sequence[Work]], Awaitable[Mapping[Work, Any]]]
+    call: Callable[[Work, Any], Awaitable[Any]]
+    keep: Callable[[Tx, Sequence[Done]], Awaitable[None]]
+
+
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of job: its name, who does it, and who owns the exception when it fails for good."""
 
     name: str
-    handler: Handler
+    handler: Handler | Errand
     owner: str
     together: bool
 
 
-def does(name: str, handler: Handler, *, owner: str = "operations", together: bool = False) -> Kind:
+def does(name: str, handler: Handler | Errand, *, owner: str = "operations", together: bool = False) -> Kind:
     """A row of the journey's work table: jobs of this name are done by this handler, `async def handler(work: Work)`.
 
     The handler calls out with no transaction open, then commits the result together with `work.finish(tx)`.
     It may raise kit.outcomes.Retry or Unknown (tried again later; look up by our reference when `job.attempts > 1`).
+    Where there are many, an `Errand` reads and writes for all of them at once.
 
     `together` is for work that calls nobody: `async def handler(works: Sequence[Work])` does all that is due in one
     transaction. When that fails, each job is tried alone, so that one cannot take the others down.

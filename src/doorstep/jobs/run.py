@@ -8,16 +8,18 @@ import asyncio
 import contextlib
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from doorstep.db import Brand, Tx
 from doorstep.db.pool import GONE, clock_now
+from doorstep.jobs.errands import Errands
 from doorstep.jobs.exceptions import open_exception
-from doorstep.jobs.model import SQL, Job, Kind, LeaseLost, NoAdapter, Work, as_job
+from doorstep.jobs.model import SQL, Errand, Job, Kind, LeaseLost, NoAdapter, Work, as_job
 from doorstep.kit.errors import Unavailable
 from doorstep.kit.ids import new_id
 from doorstep.kit.limits import (
@@ -85,6 +87,7 @@ class Runner:
         self._brand = brand
         self._kinds = {kind.name: kind for kind in kinds}
         self._ports = ports
+        self._errands = {kind.name: Errands(brand, kind.handler) for kind in kinds if isinstance(kind.handler, Errand)}
         self._in_hand: dict[asyncio.Task[None], Sequence[Job]] = {}
         self._full: set[str] = set()  # kinds of which there may be more than there were hands for
 
@@ -99,29 +102,42 @@ class Runner:
         return taken
 
     async def take_up(self, *, limit: int = JOBS_IN_HAND) -> int:
-        """Claim what is due and begin it; how many were begun. Up to `limit` of a kind are in hand, of one that is done
-        together JOBS_TOGETHER.
+        """Claim what is due and begin it; how many were begun. Up to `limit` of a kind are in hand; of errands and of
+        what is done together, JOBS_TOGETHER.
 
         Nothing waits for what is in hand, so that a partner that is slow to answer holds up nobody else.
         """
         busy = Counter(job.kind for jobs in self._in_hand.values() for job in jobs)
-        hands = {name: JOBS_TOGETHER if kind.together else limit for name, kind in self._kinds.items()}
+        many = {name for name, kind in self._kinds.items() if kind.together or name in self._errands}
+        hands = {name: JOBS_TOGETHER if name in many else limit for name in self._kinds}
         free = {name: most - busy[name] for name, most in hands.items() if busy[name] < most}
         if not free:
             return 0
         async with self._brand.transaction() as tx:
             rows = await tx.fetch(SQL.claim, new_id(), JOB_LEASE, list(free), list(free.values()))
         found: dict[str, list[Job]] = defaultdict(list)
-        for row in rows:
+        for row in sorted(rows, key=lambda row: row["lane"]):
             found[row["kind"]].append(as_job(row))
         self._full -= free.keys()
         self._full |= {name for name, jobs in found.items() if len(jobs) == free[name]}
         for name, jobs in found.items():
-            for some in [jobs] if self._kinds[name].together else [[job] for job in jobs]:
-                task = asyncio.create_task(self._do(some))
-                self._in_hand[task] = some
-                task.add_done_callback(self._ended)
+            if name in self._errands:
+                self._send_out(self._errands[name], jobs)
+            else:
+                for some in [jobs] if self._kinds[name].together else [[job] for job in jobs]:
+                    self._begin(self._do(some), some)
         return len(rows)
+
+    def _send_out(self, errands: Errands, jobs: Sequence[Job]) -> None:
+        works = [Work(self._brand, job, self._ports) for job in jobs]
+        reading = asyncio.create_task(errands.read(works))
+        for work in works:
+            self._begin(self._go(errands, work, reading), [work.job])
+
+    def _begin(self, doing: Coroutine[Any, Any, None], jobs: Sequence[Job]) -> None:
+        task = asyncio.create_task(doing)
+        self._in_hand[task] = jobs
+        task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         jobs = self._in_hand.pop(task)
@@ -146,6 +162,7 @@ class Runner:
         for task in list(self._in_hand):
             task.cancel()
         await asyncio.gather(*self._in_hand, return_exceptions=True)
+        await asyncio.gather(*(errands.stop() for errands in self._errands.values()))
 
     async def prune(self) -> None:
         """Forget jobs done long ago."""
@@ -161,6 +178,7 @@ class Runner:
 
     async def _do(self, jobs: Sequence[Job]) -> None:
         kind = self._kinds[jobs[0].kind]
+        assert not isinstance(kind.handler, Errand)
         works = [Work(self._brand, job, self._ports) for job in jobs]
         try:
             await kind.handler(works if kind.together else works[0])
@@ -171,10 +189,19 @@ class Runner:
                 for job in jobs:
                     await self._do([job])
                 return
-            try:
-                await self._failed(jobs[0], error)
-            except (*GONE, Unavailable) as gone:  # the lease runs out, and the job comes again
-                log.warning("job_interrupted", kind=kind.name, error=repr(gone))
+            await self._note_failure(jobs[0], error)
+
+    async def _go(self, errands: Errands, work: Work, reading: asyncio.Task[Mapping[Work, Any]]) -> None:
+        try:
+            await errands.carry_out(work, reading)
+        except Exception as error:  # noqa: BLE001  # as above
+            await self._note_failure(work.job, error)
+
+    async def _note_failure(self, job: Job, error: Exception) -> None:
+        try:
+            await self._failed(job, error)
+        except (*GONE, Unavailable) as gone:  # the lease runs out, and the job comes again
+            log.warning("job_interrupted", kind=job.kind, error=repr(gone))
 
     async def _failed(self, job: Job, error: Exception) -> None:
         match error:

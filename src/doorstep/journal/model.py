@@ -85,6 +85,11 @@ def kinds() -> dict[str, type[Event]]:
     return found
 
 
+_known: dict[str, type[Event]] = {}
+
+
 def decode(kind: str, data: Any) -> Event:
-    """The typed event behind a stored kind and its data."""
-    return msgspec.convert(data, kinds()[kind], strict=False)
+    """The typed event behind a stored kind and its data. Raises KeyError for a kind nobody has imported."""
+    if kind not in _known:
+        _known.update(kinds())
+    return msgspec.convert(data, _known[kind], strict=False)

@@ -28,8 +28,8 @@ EVENTS_SHARED = 5_000  # a reaction further behind is shared by partition among 
 PARTITIONS = 4
 REACTIONS_AT_ONCE = 3  # in one worker: one computes while the database works for another; each takes a connection
 
-JOBS_IN_HAND = 24  # of each kind, in one worker: a partner that does not answer holds up its own kind only
-JOBS_TOGETHER = 100  # in one transaction, of kinds that call nobody
+JOBS_IN_HAND = 24  # of each kind, calling at once in one worker: who does not answer holds up its own kind only
+JOBS_TOGETHER = 200  # read, and ended, in one transaction: of errands, and of kinds that call nobody
 JOB_LEASE = timedelta(seconds=15)  # renewed while in hand; what a killed process had in hand waits so long
 JOB_ATTEMPTS = 12
 JOB_BACKOFF = timedelta(milliseconds=200)

@@ -1,59 +1,81 @@
-"""Call the gateway for one intent, and write down what came of it."""
+"""Call the gateway for intents, and write down what came of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
 
 from doorstep import jobs, journal
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
-from doorstep.jobs import Work
+from doorstep.jobs import Done, Errand, Work
 from doorstep.journal import Event
 from doorstep.kit.outcomes import Refused
 from doorstep.payments import store
 from doorstep.payments.authorize import attempt_cause
-from doorstep.payments.model import Authorized, Captured, Declined, Failed, Intent, Refunded, Voided, next_attempt
+from doorstep.payments.model import Authorized, Captured, Declined, Failed, Intent, Kind, Refunded, Voided, next_attempt
 from doorstep.payments.ports import AuthorizeRequest, Gateway, Receipt
 from doorstep.payments.reduce import voids
-from doorstep.payments.store import JOB, SQL, Want
+from doorstep.payments.store import JOB, Moved, Want
 
 __all__ = ["JOB", "perform"]
-
-if TYPE_CHECKING:
-    from asyncpg import Record
-else:
-    Record = Any
 
 WAIT = timedelta(minutes=2)  # until what an intent builds on is looked at again
 _RECEIPT = {"authorize": "authorization", "capture": "capture", "refund": "refund", "void": "void"}
 
+Told = tuple[UUID | None, Event]
 
-async def perform(work: Work) -> None:
-    """Carry out the intent `work.job.subject`. No transaction is open while the gateway is called.
 
-    After an attempt whose end nobody knows, the gateway is first asked for our reference: found means done.
+class _Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A person must decide."""
+
+    code: str
+    reason: str
+
+
+class _NotNow(msgspec.Struct, frozen=True):
+    """Settled already: nothing to do. Or what it builds on is still on its way: look again when it may be there."""
+
+
+class _Withdrawn(msgspec.Struct, frozen=True):
+    """The order was canceled before anyone was asked for money."""
+
+
+_Answer = Receipt | _Failure | _NotNow | _Withdrawn
+
+
+async def _read(tx: Tx, works: Sequence[Work]) -> Mapping[Work, Intent]:
+    intents = await store.intents(tx, [work.job.subject for work in works])
+    return {work: intents[work.job.subject] for work in works if work.job.subject in intents}
+
+
+async def _call(work: Work, intent: Intent) -> _Answer:
+    """Carry out the intent. After an attempt whose end nobody knows, the gateway is first asked for our reference:
+    found means done.
+
     Raises Retry or Unknown as the gateway does; both are tried again. A refusal is final and becomes an exception.
     """
-    async with work.brand.reading() as connection:
-        intent = await store.intent(connection, work.job.subject)
     if intent.status != "wanted" or intent.against_status == "wanted":
-        await _not_now(work, intent)
-        return
+        return _NotNow()
     if intent.against_status not in (None, "approved"):
-        await _fail(work, intent, "nothing_to_build_on", f"what it builds on is {intent.against_status}")
-        return
+        return _Failure(code="nothing_to_build_on", reason=f"what it builds on is {intent.against_status}")
     gateway = work.port(Gateway)
     receipt = await gateway.find(str(intent.transaction_id)) if work.job.attempts > 1 else None
     if receipt is None and intent.kind == "authorize" and intent.due_minor == 0:
-        await _withdraw(work, intent)
-        return
+        return _Withdrawn()
     try:
         receipt = receipt or await call(gateway, intent)
     except Refused as error:
-        await _fail(work, intent, error.code, error.reason)
-        return
-    await record(work, intent, receipt)
+        return _Failure(code=error.code, reason=error.reason)
+    told = (receipt.kind, receipt.currency)
+    if told != (_RECEIPT[intent.kind], intent.currency) or receipt.amount_minor != intent.amount_minor:
+        wanted = f"{intent.amount_minor} {intent.currency}"
+        words = f"{wanted} was wanted, the receipt says {receipt.amount_minor} {receipt.currency}"
+        return _Failure(code="receipt_differs", reason=words)
+    return receipt
 
 
 async def call(gateway: Gateway, intent: Intent) -> Receipt:
@@ -81,30 +103,60 @@ async def call(gateway: Gateway, intent: Intent) -> Receipt:
     return await gateway.void(reference=reference, authorization_reference=against)
 
 
-async def record(work: Work, intent: Intent, receipt: Receipt) -> None:
-    """Write down what the gateway did, and what follows from it within this noun."""
-    told = (receipt.kind, receipt.currency)
-    if told != (_RECEIPT[intent.kind], intent.currency) or receipt.amount_minor != intent.amount_minor:
-        wanted = f"{intent.amount_minor} {intent.currency}"
-        words = f"{wanted} was wanted, the receipt says {receipt.amount_minor} {receipt.currency}"
-        await _fail(work, intent, "receipt_differs", words)
+async def _keep(tx: Tx, done: Sequence[Done]) -> None:
+    """Write down what the gateway did for many intents, and what follows from it within this noun."""
+    now = await clock_now(tx)
+    await jobs.postpone_all(tx, {one.work: now + WAIT for one in done if _too_early(one)})
+    await jobs.finish_all(tx, [one.work for one in done if not _too_early(one)])
+    moving = [one for one in done if not isinstance(one.answer, _NotNow)]
+    if not moving:
         return
-    async with work.brand.transaction() as tx:
-        await work.finish(tx)
-        if receipt.status == "declined":
-            await _declined(tx, work, intent, receipt)
-        else:
-            await _approved(tx, work, intent, receipt)
+    books = await store.move_money(tx, [_movement(one.wish, one.answer) for one in moving])
+    approved = [one for one in moving if isinstance(one.answer, Receipt) and one.answer.status != "declined"]
+    told = await _approved(tx, approved, now)
+    for one in moving:
+        match one.answer:
+            case Receipt(status="declined"):
+                told.append(await _declined(tx, one, books[one.wish.order_id], now))
+            case _Failure(code=code, reason=reason):
+                told.append(await _give_to_a_person(tx, one.wish, code, reason, now))
+            case _Withdrawn():
+                await store.settle(tx, [one.wish.transaction_id], "withdrawn", codes=["canceled"], now=now)
+                # What is left of the order, if anything, is free: it must not wait for money that nobody asks for.
+                told.append((one.wish.order_id, Authorized(transaction_id=None, amount_minor=0)))
+    await journal.append(tx, told, actor="payments", now=now)
 
 
-async def _approved(tx: Tx, work: Work, intent: Intent, receipt: Receipt) -> None:
-    moved = await _move(tx, intent, intent.amount_minor)
-    now: datetime = moved["now"]
-    await store.settle(tx, intent.transaction_id, "approved", reference=receipt.gateway_reference, now=now)
-    if intent.kind in ("authorize", "capture"):
-        books = await store.read_books(tx, [intent.order_id])
-        await store.want(tx, voids(books.values(), {intent.order_id: work.job.lane}), now=now)
-    await _tell(tx, intent, _done(intent, receipt), now)
+perform = Errand(read=_read, call=_call, keep=_keep)
+"""The job of an intent: no transaction is open while the gateway is called."""
+
+
+def _too_early(one: Done) -> bool:
+    return isinstance(one.answer, _NotNow) and one.wish.status == "wanted"
+
+
+def _movement(intent: Intent, answer: _Answer) -> tuple[UUID, Kind, int, int]:
+    """What an answer adds to the order's books: its kind, the amount, and the declines."""
+    declined = isinstance(answer, Receipt) and answer.status == "declined"
+    amount = intent.amount_minor if isinstance(answer, Receipt) and not declined else 0
+    return intent.order_id, intent.kind, amount, int(declined and intent.kind == "authorize")
+
+
+async def _approved(tx: Tx, done: Sequence[Done], now: datetime) -> list[Told]:
+    if not done:
+        return []
+    await store.settle(
+        tx,
+        [one.wish.transaction_id for one in done],
+        "approved",
+        references=[one.answer.gateway_reference for one in done],
+        now=now,
+    )
+    lanes = {one.wish.order_id: one.work.job.lane for one in done if one.wish.kind in ("authorize", "capture")}
+    if lanes:
+        books = await store.read_books(tx, sorted(lanes))
+        await store.want(tx, voids(books.values(), lanes), now=now)
+    return [(one.wish.order_id, _done(one.wish, one.answer)) for one in done]
 
 
 def _done(intent: Intent, receipt: Receipt) -> Event:
@@ -115,62 +167,36 @@ def _done(intent: Intent, receipt: Receipt) -> Event:
     return made[intent.kind](transaction_id=subject, amount_minor=amount, cause=cause)
 
 
-async def _declined(tx: Tx, work: Work, intent: Intent, receipt: Receipt) -> None:
+async def _declined(tx: Tx, one: Done, books: Moved, now: datetime) -> Told:
     """Plan the next attempt, unless that was the last one or the order does not owe anything any more."""
-    moved = await _move(tx, intent, 0, declines=int(intent.kind == "authorize"))
-    now: datetime = moved["now"]
+    intent, receipt = one.wish, one.answer
     code = receipt.decline_code or "declined"
     if intent.kind != "authorize":
-        await _give_to_a_person(tx, intent, code, "the gateway declined it", now)
-        return
-    await store.settle(tx, intent.transaction_id, "declined", reference=receipt.gateway_reference, code=code, now=now)
-    attempt: int = moved["declines"]
-    next_at = next_attempt(intent.first_at, attempt) if moved["due_minor"] else None
+        return await _give_to_a_person(tx, intent, code, "the gateway declined it", now)
+    await store.settle(
+        tx, [intent.transaction_id], "declined", references=[receipt.gateway_reference], codes=[code], now=now
+    )
+    attempt = books.declines
+    next_at = next_attempt(intent.first_at, attempt) if books.due_minor else None
     if next_at is not None:
         again = Want(
             order_id=intent.order_id,
             kind="authorize",
             cause=attempt_cause(intent.order_id, attempt + 1),
-            amount_minor=moved["due_minor"],
+            amount_minor=books.due_minor,
             currency=intent.currency,
-            lane=work.job.lane,
+            lane=one.work.job.lane,
             due_at=max(next_at, now),
         )
         await store.want(tx, [again], now=now)
     event = Declined(
         transaction_id=intent.transaction_id, code=code, attempt=attempt, final=next_at is None, next_at=next_at
     )
-    await _tell(tx, intent, event, now)
+    return intent.order_id, event
 
 
-async def _not_now(work: Work, intent: Intent) -> None:
-    """Settled already: nothing to do. What it builds on is still on its way: look again when it may be there."""
-    async with work.brand.transaction() as tx:
-        if intent.status != "wanted":
-            await work.finish(tx)
-        else:
-            await work.postpone(tx, await clock_now(tx) + WAIT)
-
-
-async def _withdraw(work: Work, intent: Intent) -> None:
-    """The order was canceled before anyone was asked for money."""
-    async with work.brand.transaction() as tx:
-        await work.finish(tx)
-        moved = await _move(tx, intent, 0)
-        await store.settle(tx, intent.transaction_id, "withdrawn", code="canceled", now=moved["now"])
-        # What is left of the order, if anything, is free: it must not wait for money that nobody asks for.
-        await _tell(tx, intent, Authorized(transaction_id=None, amount_minor=0), moved["now"])
-
-
-async def _fail(work: Work, intent: Intent, code: str, reason: str) -> None:
-    async with work.brand.transaction() as tx:
-        await work.finish(tx)
-        moved = await _move(tx, intent, 0)
-        await _give_to_a_person(tx, intent, code, reason, moved["now"])
-
-
-async def _give_to_a_person(tx: Tx, intent: Intent, code: str, reason: str, now: datetime) -> None:
-    await store.settle(tx, intent.transaction_id, "failed", code=code, now=now)
+async def _give_to_a_person(tx: Tx, intent: Intent, code: str, reason: str, now: datetime) -> Told:
+    await store.settle(tx, [intent.transaction_id], "failed", codes=[code], now=now)
     await jobs.open_exception(
         tx,
         kind="payment_failed",
@@ -182,17 +208,4 @@ async def _give_to_a_person(tx: Tx, intent: Intent, code: str, reason: str, now:
         now=now,
         priority=0 if intent.kind == "authorize" else 1,
     )
-    await _tell(tx, intent, Failed(transaction_id=intent.transaction_id, kind=intent.kind, code=code), now)
-
-
-async def _move(tx: Tx, intent: Intent, amount_minor: int, *, declines: int = 0) -> Record:
-    """Add to the order's books, which also puts this transaction in line with all others about the order's money."""
-    amounts = [amount_minor if intent.kind == kind else 0 for kind in ("authorize", "capture", "refund", "void")]
-    row = await tx.fetchrow(SQL.move_money, intent.order_id, *amounts, declines)
-    if row is None:
-        raise LookupError(f"order {intent.order_id} has no payments")
-    return row
-
-
-async def _tell(tx: Tx, intent: Intent, event: Event, now: datetime) -> None:
-    await journal.append(tx, [(intent.order_id, event)], actor="payments", now=now)
+    return intent.order_id, Failed(transaction_id=intent.transaction_id, kind=intent.kind, code=code)

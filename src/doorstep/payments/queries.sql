@@ -80,24 +80,32 @@ UPDATE payments p SET due_minor = greatest(0, p.due_minor - n.amount_minor)
 FROM (SELECT order_id, sum(amount_minor)::bigint AS amount_minor FROM new GROUP BY order_id) n
 WHERE p.order_id = n.order_id
 
--- name: intent
+-- name: intents
 SELECT t.transaction_id, t.order_id, t.kind, t.status, t.amount_minor, t.currency, t.cause, o.number,
     o.payment_token AS token, p.due_minor, b.gateway_reference AS against, b.status AS against_status,
     (SELECT min(f.wanted_at) FROM payment_transactions f WHERE f.order_id = t.order_id AND f.kind = 'authorize') AS first_at
 FROM payment_transactions t JOIN payments p USING (order_id) JOIN orders o USING (order_id)
 LEFT JOIN payment_transactions b ON b.transaction_id = t.against
-WHERE t.transaction_id = $1
+WHERE t.transaction_id = ANY($1)
 
 -- name: move_money
--- First in its transaction: its lock on the row puts everything about an order's money in line.
-UPDATE payments SET authorized_minor = authorized_minor + $2, captured_minor = captured_minor + $3,
-    refunded_minor = refunded_minor + $4, voided_minor = voided_minor + $5, declines = declines + $6
-WHERE order_id = $1
-RETURNING declines, due_minor, clock_now() AS now
+-- After lock_payments, which puts everything about an order's money in line.
+UPDATE payments p SET authorized_minor = p.authorized_minor + m.authorized, captured_minor = p.captured_minor + m.captured,
+    refunded_minor = p.refunded_minor + m.refunded, voided_minor = p.voided_minor + m.voided,
+    declines = p.declines + m.declines
+FROM (SELECT order_id, coalesce(sum(amount_minor) FILTER (WHERE kind = 'authorize'), 0)::bigint AS authorized,
+        coalesce(sum(amount_minor) FILTER (WHERE kind = 'capture'), 0)::bigint AS captured,
+        coalesce(sum(amount_minor) FILTER (WHERE kind = 'refund'), 0)::bigint AS refunded,
+        coalesce(sum(amount_minor) FILTER (WHERE kind = 'void'), 0)::bigint AS voided, sum(declines)::smallint AS declines
+    FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::smallint[]) AS n (order_id, kind, amount_minor, declines)
+    GROUP BY order_id) m
+WHERE p.order_id = m.order_id
+RETURNING p.order_id, p.declines, p.due_minor
 
 -- name: settle
-UPDATE payment_transactions SET status = $2, gateway_reference = $3, code = $4, settled_at = $5
-WHERE transaction_id = $1 AND status = ANY($6)
+UPDATE payment_transactions t SET status = $4, gateway_reference = n.reference, code = n.code, settled_at = $5
+FROM unnest($1::uuid[], $2::text[], $3::text[]) AS n (transaction_id, reference, code)
+WHERE t.transaction_id = n.transaction_id AND t.status = ANY($6)
 
 -- name: want_again
 UPDATE payment_transactions SET status = 'wanted', code = NULL, settled_at = NULL

@@ -15,6 +15,7 @@ from doorstep.payments.model import TRANSITIONS, Book, Capture, Intent, Kind, St
 
 SQL = statements(__package__)
 JOB = "payments.call"
+_INTENT = Intent.__struct_fields__
 
 
 class Want(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,21 +130,49 @@ async def reduce_due(tx: Tx, changes: Mapping[UUID, tuple[UUID, int]]) -> None:
     )
 
 
-async def intent(tx: Tx, transaction_id: UUID) -> Intent:
-    """The intent behind a job. Raises LookupError when there is none, which only a broken database has."""
-    row = await tx.fetchrow(SQL.intent, transaction_id)
-    if row is None:
-        raise LookupError(f"there is no payment transaction {transaction_id}")
-    return Intent(**{field: row[field] for field in Intent.__struct_fields__})
+async def intents(tx: Tx, transaction_ids: Collection[UUID]) -> dict[UUID, Intent]:
+    """The intents behind jobs; one that is missing only a broken database has."""
+    rows = await tx.fetch(SQL.intents, list(transaction_ids))
+    return {row["transaction_id"]: Intent(**{field: row[field] for field in _INTENT}) for row in rows}
+
+
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order's books say after money moved."""
+
+    declines: int
+    due_minor: int
+
+
+async def move_money(tx: Tx, movements: Sequence[tuple[UUID, Kind, int, int]]) -> dict[UUID, Moved]:
+    """Add (order, kind, amount, declines) to the orders' books, which also puts this transaction in line with all
+    others about their money. Raises LookupError for an order without books.
+    """
+    ids = sorted({order_id for order_id, *_ in movements})
+    await tx.execute(SQL.lock_payments, ids)
+    rows = await tx.fetch(SQL.move_money, *(list(column) for column in zip(*movements, strict=True)))
+    moved = {row["order_id"]: Moved(declines=row["declines"], due_minor=row["due_minor"]) for row in rows}
+    if len(moved) < len(ids):
+        raise LookupError(f"orders have no payments: {[str(key) for key in ids if key not in moved][:5]}")
+    return moved
 
 
 async def settle(
-    tx: Tx, transaction_id: UUID, to: Status, *, reference: str | None = None, code: str | None = None, now: datetime
+    tx: Tx,
+    transaction_ids: Sequence[UUID],
+    to: Status,
+    *,
+    references: Sequence[str | None] = (),
+    codes: Sequence[str | None] = (),
+    now: datetime,
 ) -> None:
-    """Move an intent to its end. Raises LookupError when it may not go there from where it is."""
+    """Move intents to their end. Raises LookupError when one may not go there from where it is."""
     sources = [state for state, targets in TRANSITIONS.items() if to in targets]
-    if await tx.execute(SQL.settle, transaction_id, to, reference, code, now, sources) != "UPDATE 1":
-        raise LookupError(f"payment transaction {transaction_id} cannot become {to}")
+    nothing = [None] * len(transaction_ids)
+    done = await tx.execute(
+        SQL.settle, list(transaction_ids), list(references) or nothing, list(codes) or nothing, to, now, sources
+    )
+    if done != f"UPDATE {len(transaction_ids)}":
+        raise LookupError(f"payment transactions cannot become {to}: {[str(key) for key in transaction_ids][:5]}")
 
 
 async def want_again(tx: Tx, transaction_id: UUID) -> UUID | None:

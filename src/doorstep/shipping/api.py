@@ -262,7 +262,7 @@ async def _detail(tx: Tx, key: UUID) -> ShipmentDetail:
     if found is None:
         raise NotFound(f"There is no shipment {show('shp', key)}.")
     (view,) = await _views(tx, [found])
-    told = await store.recorded(tx, found.carrier, found.tracking_number) if found.tracking_number else []
+    told = await store.recorded(tx, found.carrier, [found.tracking_number]) if found.tracking_number else []
     tracking = [
         TrackingView(
             status=update.status,

@@ -19,9 +19,7 @@ async def cancel_label(work: Work) -> None:
     A refusal ends it with an exception for a person.
     """
     async with work.brand.reading() as tx:
-        found = await store.label(tx, work.job.subject)
-    assert found is not None, "labels are never deleted"
-    label, _ = found
+        label, _ = (await store.labels(tx, [work.job.subject]))[work.job.subject]
     refusal = None
     try:
         await work.port(Carrier, label.carrier).cancel_label(label.label_id.hex)

@@ -95,9 +95,10 @@ async def _write(tx: Tx, scene: _Scene, leaving: Sequence[Shipment], actor: str,
     )
     told = [(one.order_id, _event(one, amounts[one.shipment_id], rests.pop(one.order_id, 0))) for one in leaving]
     await journal.append(tx, told, actor=actor, now=now)
-    for one in leaving:
-        if one.last_heard_at is not None:  # the carrier was quicker than whoever notes the hand-over
-            await catch_up(tx, carrier=one.carrier, tracking_number=one.tracking_number or "", now=now)
+    heard = [one for one in leaving if one.last_heard_at is not None]  # quicker than whoever notes the hand-over
+    for carrier in sorted({one.carrier for one in heard}):
+        numbers = [one.tracking_number for one in heard if one.carrier == carrier and one.tracking_number]
+        await catch_up(tx, carrier=carrier, tracking_numbers=numbers, now=now)
     await look_later(tx, leaving, closed=closed, now=now)
     for kind, subject in await store.open_alarms(tx, ["not_handed_over"], closed):
         await jobs.resolve_exception(tx, kind=kind, subject=subject, by=actor, resolution="Handed over.", now=now)

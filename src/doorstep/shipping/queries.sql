@@ -40,13 +40,13 @@ SELECT l.*, $13 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::
 ON CONFLICT (parcel_id) DO NOTHING
 RETURNING label_id
 
--- name: label
+-- name: labels
 -- `tried`: its job ended badly before; what it did then must be looked up.
 SELECT l.label_id, l.parcel_id, l.direction, l.order_id, l.location_id, l.carrier, l.service, l.weight_g, l.length_mm,
     l.width_mm, l.height_mm, l.collect_on, l.status, l.refused_because, l.tracking_number, l.cost_minor, l.currency, l.wanted_at,
     l.bought_at, l.tracked_status, l.tracked_substatus, l.tracked_at,
     EXISTS (SELECT 1 FROM exceptions e WHERE e.subject = l.label_id) AS tried
-FROM labels l WHERE l.label_id = $1
+FROM labels l WHERE l.label_id = ANY($1)
 
 -- name: label_of
 SELECT label_id, parcel_id, direction, order_id, location_id, carrier, service, weight_g, length_mm, width_mm, height_mm,
@@ -72,13 +72,23 @@ FROM labels WHERE carrier = $1 AND tracking_number = ANY($2)
 -- name: lock_numbers
 -- In buckets, so that a message about many parcels takes a bounded number of locks; always in the same order.
 SELECT pg_advisory_xact_lock(hashtext('doorstep.tracking'), bucket) FROM (
-    SELECT DISTINCT hashtext(current_schema() || '/' || $1 || '/' || number) & 1023 AS bucket
-    FROM unnest($2::text[]) AS number ORDER BY 1 OFFSET 0) AS buckets
+    SELECT DISTINCT hashtext(current_schema() || '/' || carrier || '/' || number) & 1023 AS bucket
+    FROM unnest($1::text[], $2::text[]) AS n (carrier, number) ORDER BY 1 OFFSET 0) AS buckets
 
--- name: buy_label
-UPDATE labels SET status = 'bought', refused_because = NULL, tracking_number = $2, carrier_reference = $3,
-    cost_minor = $4, currency = $5, pdf = $6, bought_at = $7
-WHERE label_id = $1 AND status IN ('wanted', 'refused')
+-- name: buy_labels
+WITH sold AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bytea[])
+        AS n (label_id, tracking_number, reference, cost_minor, currency, pdf)
+), bought AS (
+    UPDATE labels l SET status = 'bought', refused_because = NULL, tracking_number = s.tracking_number,
+        carrier_reference = s.reference, cost_minor = s.cost_minor, currency = s.currency, pdf = s.pdf, bought_at = $7
+    FROM sold s WHERE l.label_id = s.label_id AND l.status IN ('wanted', 'refused')
+    RETURNING l.label_id, l.parcel_id, l.direction, l.tracking_number
+), numbered AS (
+    UPDATE shipments s SET tracking_number = b.tracking_number FROM bought b
+    WHERE b.direction = 'out' AND s.shipment_id = b.parcel_id
+)
+SELECT label_id FROM bought
 
 -- name: refuse_label
 UPDATE labels SET status = 'refused', refused_because = $2 WHERE label_id = $1 AND status IN ('wanted', 'refused')
@@ -95,9 +105,6 @@ WHERE parcel_id = $1 AND direction = 'back' AND status = 'bought' AND tracked_st
 
 -- name: cancel_label
 UPDATE labels SET status = 'canceled' WHERE label_id = $1 AND status = 'bought'
-
--- name: number_shipment
-UPDATE shipments SET tracking_number = $2 WHERE shipment_id = $1
 
 -- name: shipped_before
 SELECT DISTINCT order_id FROM shipments WHERE order_id = ANY($1) AND handed_over_at IS NOT NULL
@@ -117,7 +124,7 @@ ON CONFLICT DO NOTHING
 RETURNING carrier_event_id
 
 -- name: recorded
-SELECT * FROM tracking_events WHERE carrier = $1 AND tracking_number = $2 ORDER BY occurred_at, carrier_event_id
+SELECT * FROM tracking_events WHERE carrier = $1 AND tracking_number = ANY($2) ORDER BY occurred_at, carrier_event_id
 
 -- name: progress
 UPDATE shipments s SET status = p.status, substatus = p.substatus, status_at = p.status_at,

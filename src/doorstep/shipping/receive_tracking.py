@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -40,7 +40,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 async def receive_tracking(tx: Tx, *, carrier: str, updates: Sequence[TrackingUpdate], now: datetime) -> Received:
     """Record a carrier's updates and apply those that are new. Repeated, late and mixed-up ones do no harm."""
     numbers = {update.tracking_number for update in updates}
-    await store.lock_numbers(tx, carrier, numbers)
+    await store.lock_numbers(tx, [(carrier, number) for number in numbers])
     labels = await store.labels_by_number(tx, carrier, numbers)
     await orders.lock(tx, {label.order_id for label in labels})
     labels = await store.labels_by_number(tx, carrier, numbers)  # again: the first look predates the lock
@@ -64,15 +64,18 @@ async def receive_tracking(tx: Tx, *, carrier: str, updates: Sequence[TrackingUp
     return Received(new=len(new), repeated=len(updates) - len(new), unknown=unknown)
 
 
-async def catch_up(tx: Tx, *, carrier: str, tracking_number: str, now: datetime) -> None:
-    """Apply what the carrier told of a parcel before we knew its number. Call it with the order locked."""
-    updates = await store.recorded(tx, carrier, tracking_number)
-    if updates:
-        await _apply(tx, carrier, await store.labels_by_number(tx, carrier, [tracking_number]), updates, now)
+async def catch_up(tx: Tx, *, carrier: str, tracking_numbers: Collection[str], now: datetime) -> None:
+    """Apply what the carrier told of parcels before we knew their numbers. Call it with the orders locked."""
+    updates = await store.recorded(tx, carrier, tracking_numbers)
+    known = {update.tracking_number for update in updates}
+    if not known:
+        return
+    await _apply(tx, carrier, await store.labels_by_number(tx, carrier, known), updates, now)
+    for number in sorted(known):
         await jobs.resolve_exception(
             tx,
             kind="unknown_tracking_number",
-            subject=_stand_in(carrier, tracking_number),
+            subject=_stand_in(carrier, number),
             by="shipping",
             resolution="The label with this number is known now.",
             now=now,

@@ -145,10 +145,12 @@ async def add_labels(tx: Tx, wanted: Sequence[NewLabel], *, now: datetime) -> se
     return {row["label_id"] for row in await tx.fetch(SQL.add_labels, *columns, now)}
 
 
-async def label(tx: Tx, label_id: UUID) -> tuple[LabelRow, bool] | None:
-    """A label, and whether its job ended badly before."""
-    row = await tx.fetchrow(SQL.label, label_id)
-    return (_label(row), bool(row["tried"])) if row else None
+async def labels(tx: Tx, label_ids: Collection[UUID]) -> dict[UUID, tuple[LabelRow, bool]]:
+    """Labels by id, and whether the job of each ended badly before."""
+    if not label_ids:
+        return {}
+    rows = await tx.fetch(SQL.labels, list(label_ids))
+    return {row["label_id"]: (_label(row), bool(row["tried"])) for row in rows}
 
 
 async def label_of(tx: Tx, parcel_id: UUID) -> LabelRow | None:
@@ -172,21 +174,22 @@ async def labels_by_number(tx: Tx, carrier: str, numbers: Collection[str]) -> li
     return [_label(row) for row in await tx.fetch(SQL.parcels_by_number, carrier, list(numbers))]
 
 
-async def buy_label(tx: Tx, row: LabelRow, bought: Label, *, now: datetime) -> bool:
-    """Note the bought label; False when it was noted before."""
-    done: str = await tx.execute(
-        SQL.buy_label,
-        row.label_id,
-        bought.tracking_number,
-        bought.carrier_reference,
-        bought.cost_minor,
-        bought.currency,
-        bought.label_pdf,
+async def buy_labels(tx: Tx, bought: Sequence[tuple[LabelRow, Label]], *, now: datetime) -> set[UUID]:
+    """Note bought labels; the ids of those that were not noted before, and are still wanted."""
+    if not bought:
+        return set()
+    sold = [label for _, label in bought]
+    rows = await tx.fetch(
+        SQL.buy_labels,
+        [row.label_id for row, _ in bought],
+        [label.tracking_number for label in sold],
+        [label.carrier_reference for label in sold],
+        [label.cost_minor for label in sold],
+        [label.currency for label in sold],
+        [label.label_pdf for label in sold],
         now,
     )
-    if done == "UPDATE 1" and row.direction == "out":
-        await tx.execute(SQL.number_shipment, row.parcel_id, bought.tracking_number)
-    return done == "UPDATE 1"
+    return {row["label_id"] for row in rows}
 
 
 async def drop_label(tx: Tx, parcel_id: UUID) -> UUID | None:
@@ -240,8 +243,8 @@ async def record(tx: Tx, carrier: str, updates: Iterable[TrackingUpdate]) -> lis
     return [told[row["carrier_event_id"]] for row in rows]
 
 
-async def recorded(tx: Tx, carrier: str, tracking_number: str) -> list[TrackingUpdate]:
-    """All a carrier ever told about a parcel, in the order in which it happened."""
+async def recorded(tx: Tx, carrier: str, tracking_numbers: Collection[str]) -> list[TrackingUpdate]:
+    """All a carrier ever told about parcels, in the order in which it happened."""
     return [
         TrackingUpdate(
             event_id=row["carrier_event_id"],
@@ -254,16 +257,19 @@ async def recorded(tx: Tx, carrier: str, tracking_number: str) -> list[TrackingU
             expected_at=row["expected_at"],
             raw={},
         )
-        for row in await tx.fetch(SQL.recorded, carrier, tracking_number)
+        for row in await tx.fetch(SQL.recorded, carrier, list(tracking_numbers))
     ]
 
 
-async def lock_numbers(tx: Tx, carrier: str, numbers: Collection[str]) -> None:
-    """Wait for whoever writes about these tracking numbers: the label that brings one, what the carrier tells of it.
+async def lock_numbers(tx: Tx, numbers: Collection[tuple[str, str]]) -> None:
+    """Wait for whoever writes about these tracking numbers, each with its carrier: the label that brings one, what the
+    carrier tells of it.
 
     Neither would see the other before its commit. Call it before any order is locked.
     """
-    await tx.execute(SQL.lock_numbers, carrier, list(numbers))
+    if numbers:
+        pairs = sorted(numbers)
+        await tx.execute(SQL.lock_numbers, [carrier for carrier, _ in pairs], [number for _, number in pairs])
 
 
 async def progress(tx: Tx, shipments: Sequence[Shipment]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from binascii import b2a_qp
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -11,7 +10,7 @@ from decimal import Decimal
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,10 +44,13 @@ def mail(letter: Letter, letterhead: Letterhead, *, to: str) -> EmailMessage:
     context = facts(letter, letterhead)
     host = urlsplit(letterhead.base_url).hostname or "localhost"
     message = EmailMessage(policy=SMTP)
-    message["Subject"] = _subject(letter, context)
+    subject = _subject(letter, context)
+    if not subject.isascii():
+        message["Subject"] = subject
     _write_headers(
         message,
-        {
+        ({"Subject": subject} if subject.isascii() else {})
+        | {
             "From": formataddr((_one_line(letter.shop), letterhead.sender)),
             "To": formataddr((_one_line(letter.name), "".join(to.split()))),
             "Date": format_datetime(letter.now),
@@ -57,7 +59,7 @@ def mail(letter: Letter, letterhead: Letterhead, *, to: str) -> EmailMessage:
             "Auto-Submitted": "auto-generated",
             "Content-Language": language,
             "MIME-Version": "1.0",
-            "Content-Type": f'multipart/alternative; boundary="=_{letter.update_id.hex}"',
+            "Content-Type": f'multipart/alternative; boundary="=_{letter.update_id.hex[8:]}"',
         },
     )
     message.attach(_part("plain", _text(letter, context)))
@@ -128,9 +130,7 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         if not moment:
             return ""
         local = (moment if isinstance(moment, datetime) else datetime.fromisoformat(moment)).astimezone(zone)
-        if short:  # some languages write "8. Dez.", and most sentences end behind it
-            return str(format_skeleton("MMMEd", local, locale=locale)).rstrip(".")
-        return str(format_date(local, "full", locale=locale))
+        return _day(local.date(), locale, short=short)
 
     def money(amount_minor: int | None) -> str:
         return "" if amount_minor is None else _money(amount_minor, letter.currency, locale)
@@ -151,7 +151,7 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         "day_short": day(promised, short=True),
         "old_day": day(data.get("was_promised_by")),
         "next_day": day(data.get("next_at")),
-        "collect_day": str(format_date(date.fromisoformat(data["collect_on"]), "full", locale=locale))
+        "collect_day": _day(date.fromisoformat(data["collect_on"]), locale, short=False)
         if data.get("collect_on")
         else "",
         "refund_by": day(letter.refund_by),
@@ -179,9 +179,19 @@ def tidy(text: str) -> str:
             # The space after the dashes is what mail programs know a signature by (RFC 3676, 4.3).
             paragraphs.append("\n".join("-- " if line == "--" else line for line in lines))
         else:
-            wrapped = textwrap.fill(" ".join(lines), TEXT_WIDTH, break_long_words=False, break_on_hyphens=False)
-            paragraphs.append(wrapped)
+            paragraphs.append(_wrapped(" ".join(lines)))
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _wrapped(text: str) -> str:
+    """Lines of whole words, as `textwrap` makes them with nothing broken, in a tenth of its time."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= TEXT_WIDTH:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def logo_path(brand: str, digest: str) -> str:
@@ -193,6 +203,14 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+@lru_cache(maxsize=4_096)
+def _day(day: date, locale: Locale, *, short: bool) -> str:
+    if short:  # some languages write "8. Dez.", and most sentences end behind it
+        return str(format_skeleton("MMMEd", day, locale=locale)).rstrip(".")
+    return str(format_date(day, "full", locale=locale))
+
+
+@lru_cache(maxsize=16_384)
 def _money(amount_minor: int, currency: str, locale: Locale) -> str:
     places = digits(currency)
     return format_currency(Decimal(amount_minor).scaleb(-places), currency, locale=locale, currency_digits=False)

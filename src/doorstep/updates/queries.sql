@@ -18,19 +18,18 @@ FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text
 ON CONFLICT ON CONSTRAINT updates_told_once DO NOTHING
 RETURNING update_id
 
--- name: letter
--- All that one message says, in one round trip. Names and addresses are read here, at the last moment, and kept nowhere.
+-- name: letters
+-- All that messages say, in one round trip. Names and addresses are read here, at the last moment, and kept nowhere.
 SELECT u.update_id, u.order_id, u.kind, u.channel, u.locale, u.data, u.bad_news, u.status, o.number, o.currency,
     o.total_minor, CASE WHEN v.known THEN v.promised_by ELSE o.promised_by END AS promised_by, c.name, c.email, c.phone, b.title AS shop, b.brand, r.number AS return_number,
-    r.refund_by, x.number AS exchange_of, i.items, clock_now() AS now, k.accent,
-    CASE WHEN k.logo IS NULL THEN NULL ELSE left(encode(sha256(k.logo), 'hex'), 16) END AS logo,
+    r.refund_by, x.number AS exchange_of, i.items, clock_now() AS now, k.accent, k.logo,
     (SELECT jsonb_object_agg(w.language, jsonb_build_array(w.subject, w.body, w.sms)) FROM wordings w WHERE w.kind = u.kind)
         AS wordings,
     coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
         AS timezone
 FROM updates u JOIN orders o USING (order_id) JOIN contacts c ON c.contact_id = u.contact_id
 JOIN doorstep.brands b ON b.brand = current_schema()
-CROSS JOIN look k
+CROSS JOIN (SELECT accent, left(encode(sha256(logo), 'hex'), 16) AS logo FROM look OFFSET 0) k
 LEFT JOIN returns r ON r.return_id = (u.data ->> 'return_id')::uuid
 LEFT JOIN LATERAL (
     SELECT p.number FROM exchanges e JOIN orders p ON p.order_id = e.order_id
@@ -46,10 +45,11 @@ CROSS JOIN LATERAL (
     FROM order_lines l JOIN products p USING (sku_id)
     LEFT JOIN jsonb_array_elements(u.data -> 'lines') n ON (n ->> 0)::smallint = l.line_no
     WHERE l.order_id = u.order_id AND (n IS NOT NULL OR NOT u.data ? 'lines')) i
-WHERE u.update_id = $1
+WHERE u.update_id = ANY($1)
 
 -- name: sent
-UPDATE updates SET status = 'sent', sent_at = clock_now() WHERE update_id = $1 AND status = 'wanted' RETURNING sent_at
+UPDATE updates SET status = 'sent', sent_at = clock_now() WHERE update_id = ANY($1) AND status = 'wanted'
+RETURNING update_id, sent_at
 
 -- name: not_sent
 UPDATE updates SET status = $2, suppressed_because = $3 WHERE update_id = $1 AND status = 'wanted'

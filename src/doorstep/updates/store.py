@@ -77,18 +77,25 @@ async def want(tx: Tx, rows: Sequence[Row], *, now: datetime) -> set[UUID]:
     return {row["update_id"] for row in await tx.fetch(SQL.want, *columns, now)}
 
 
+async def letters(tx: Tx, update_ids: Collection[UUID]) -> dict[UUID, Letter]:
+    """What messages are to say."""
+    rows = await tx.fetch(SQL.letters, list(update_ids))
+    return {row["update_id"]: Letter(**{field: row[field] for field in Letter.__struct_fields__}) for row in rows}
+
+
 async def letter(tx: Tx, update_id: UUID) -> Letter:
     """What a message is to say. Raises LookupError when there is no such update."""
-    row = await tx.fetchrow(SQL.letter, update_id)
-    if row is None:
+    found = await letters(tx, [update_id])
+    if not found:
         raise LookupError(f"there is no update {update_id}")
-    return Letter(**{field: row[field] for field in Letter.__struct_fields__})
+    return found[update_id]
 
 
-async def mark_sent(tx: Tx, update_id: UUID) -> datetime | None:
-    """Note that it was said; the time, or None when it had been settled before."""
-    sent_at: datetime | None = await tx.fetchval(SQL.sent, update_id)
-    return sent_at
+async def mark_sent(tx: Tx, update_ids: Collection[UUID]) -> dict[UUID, datetime]:
+    """Note what was said; the time, by id, of what had not been settled before."""
+    if not update_ids:
+        return {}
+    return {row["update_id"]: row["sent_at"] for row in await tx.fetch(SQL.sent, list(update_ids))}
 
 
 async def mark_not_sent(tx: Tx, update_id: UUID, *, refused: bool, because: str | None = None) -> None:

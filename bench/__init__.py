@@ -1,0 +1,1 @@
+"""Benchmarks: what an order costs, and how many of them two cores take."""
