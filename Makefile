@@ -47,7 +47,7 @@ journey: setup ## only the journey, one file a step
 check: setup ## what CI runs: format, lint, types, imports, style, all tests
 	@echo "format"  && $(VENV)/ruff format --check --quiet .
 	@echo "lint"    && $(VENV)/ruff check --quiet .
-	@echo "types"   && $(VENV)/mypy --strict --no-error-summary src tests scripts
+	@echo "types"   && $(VENV)/mypy --strict --no-error-summary src tests scripts bench
 	@echo "imports" && $(VENV)/lint-imports --no-cache >.lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }
 	@echo "style"   && $(PYTEST) -q --noconftest tests/style
 	@$(MAKE) test
@@ -71,8 +71,8 @@ claims: setup ## a million claims by 64 writers: nothing oversold, no deadlock, 
 sabotage: setup ## take the safeguards away one by one; a named test must fail each time
 	@$(VENV)/python -m tests.sabotage
 
-bench: setup ## the benchmarks, printed as ratios
-	@$(VENV)/python -m bench
+bench: setup ## how fast it is, beside PostgreSQL alone: some 20 minutes (make bench BENCH="a c --quick"; needs wrk)
+	@$(VENV)/python -m bench $(BENCH)
 
 clean: ## remove caches and .venv; never a data folder
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .lint-imports.log build dist

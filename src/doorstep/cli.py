@@ -18,7 +18,7 @@ click.rich_click.COMMAND_GROUPS = {
     "doorstep": [
         {"name": "Run it", "commands": ["up", "demo", "serve", "worker", "migrate"]},
         {"name": "Set it up", "commands": ["brand", "key", "user", "import", "feed"]},
-        {"name": "Look after it", "commands": ["doctor", "audit", "search", "backup", "restore"]},
+        {"name": "Look after it", "commands": ["doctor", "audit", "search", "backup", "restore", "bench"]},
         {"name": "On the floor", "commands": ["work"]},
     ]
 }
@@ -40,6 +40,7 @@ COMMANDS = {
     "search": ("searching", "search"),
     "backup": ("backups", "backup"),
     "restore": ("backups", "restore"),
+    "bench": ("running", "bench"),
     "work": ("floor", "work"),
 }
 

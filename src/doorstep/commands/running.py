@@ -258,3 +258,29 @@ def demo(arguments: tuple[str, ...]) -> int:
 
     code = import_module("doorstep.demo.main").main(list(arguments))
     return code if isinstance(code, int) else 0
+
+
+@click.command()
+@click.argument("parts", nargs=-1)
+@click.option("--quick", is_flag=True, help="Fewer and shorter runs: about two minutes instead of twenty.")
+@click.option("--rounds", type=click.IntRange(1, 99), help="How many alternating runs; the median counts.")
+@as_json
+def bench(parts: tuple[str, ...], quick: bool, rounds: int | None, as_json: bool) -> int:
+    """Measure how fast it is on this machine, beside what PostgreSQL alone does.
+
+    Parts: a orders one a request, b many a body, c the yardstick, d availability, e carts, f feeds, g orders among a
+    million, h from placing to delivery; all when none is named. Needs a checkout of the repository, and wrk.
+
+    [dim]Examples:[/]  doorstep bench  ·  doorstep bench a c --quick  ·  doorstep bench --json > bench.json
+    """
+    from importlib import import_module
+
+    root = Path(__file__).resolve().parents[3]
+    if not (root / "bench" / "__main__.py").exists():
+        raise Failed("The benchmarks are not in the package.", advice="Run make bench in a checkout of the repository.")
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    options = [*(["--quick"] if quick else []), *(["--json"] if as_json else [])]
+    options += [f"--rounds={rounds}"] if rounds else []
+    code = import_module("bench.__main__").main([*options, *parts])
+    return code if isinstance(code, int) else 0
