@@ -213,7 +213,7 @@ async def _choose_under_lock(
             made.decide(network.decide(made.request, available, own[cart]))
         refused = made.decided.short and made.on_short == "refuse"
         if refused:
-            outcomes[place] = Outcome(problem=_refusal(made, network.seen(made.request, available, own[cart])))
+            outcomes[place] = Outcome(problem=_refusal(made, network, network.seen(made.request, available, own[cart])))
             del drafts[place]
             _take(available, own[cart])
         _take(available, expired)
@@ -246,17 +246,22 @@ def _take(available: Available, units: Mapping[Key, int]) -> None:
         available[key] -= less
 
 
-def _refusal(made: Draft, available: Mapping[Key, int]) -> Short:
-    """What was asked, and what was there under lock."""
+def _refusal(made: Draft, network: Network, available: Mapping[Key, int]) -> Short:
+    """What was asked, and what was there under lock, at the locations that could have sent it."""
     decision: Decision = made.decided
     short = dict(decision.short)
+    demands = {demand.line_no: demand for demand in made.request.demands}
     lines = [
         {
             "line_no": line.line_no,
             "sku": line.product.sku,
             "ordered": line.line.quantity,
             "missing": short[line.line_no],
-            "available": sum(max(0, units) for key, units in available.items() if key[0] == line.product.sku_id),
+            "available": sum(
+                max(0, units)
+                for (sku_id, place), units in available.items()
+                if sku_id == line.product.sku_id and network.able(place, demands[line.line_no])
+            ),
         }
         for line in made.lines
         if line.line_no in short

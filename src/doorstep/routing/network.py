@@ -89,6 +89,13 @@ class Network:
             return {key: available.get(key, 0) for key in keys}
         return {key: rules.room(available.get(key, 0) - own.get(key, 0), own.get(key, 0)) for key in keys}
 
+    def able(self, location_id: int, demand: Demand) -> bool:
+        """Whether the location is open and can do what the demand needs."""
+        place = self.locations.get(location_id)
+        return (
+            bool(place and place.enabled and demand.needs <= place.capabilities) and location_id not in demand.excluded
+        )
+
     def sit(
         self,
         demands: Sequence[Demand],
