@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import timedelta
 from typing import Any
 
@@ -207,3 +208,11 @@ async def test_a_database_that_takes_too_long_is_a_503(
 def test_metrics_are_not_part_of_the_described_api() -> None:
     assert "/metrics" not in describe(gather())["paths"]
     assert any("/metrics" in handler.paths for handler in gather())
+
+
+async def test_the_queue_of_the_intake_is_told_by_brand_and_process(shop: Shop) -> None:
+    process = str(os.getpid())
+    await shop.place({"sku": "MUG"})
+    values = await scrape(shop.client)
+    for name in ("waiting", "waiting_lines", "waiting_oldest_seconds", "refused_total", "late_total"):
+        assert values[f"intake_{name}", "main", process] == 0.0

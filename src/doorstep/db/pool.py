@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from doorstep.kit.errors import NotFound, Unavailable
+from doorstep.kit.limits import PLACING_TRANSACTIONS
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -61,9 +62,15 @@ async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
 class Brand:
     """One brand's door to the database. Make it with `Database.brand`; it is cheap to keep and safe to share."""
 
-    def __init__(self, name: str, pool: Pool) -> None:
+    def __init__(self, name: str, pool: Pool, apart: Pool | None = None) -> None:
         self.name = name
         self._pool = pool
+        self._apart = apart
+
+    @property
+    def apart(self) -> Brand:
+        """The same brand over a few connections of their own: who uses them waits for nobody, nor others for it."""
+        return Brand(self.name, self._apart) if self._apart else self
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
@@ -143,7 +150,8 @@ class Database:
                 if name not in self._brands:
                     if name not in await self.brands():
                         raise NotFound(f"There is no brand {name!r}.")
-                    self._brands[name] = Brand(name, await self._pool(name))
+                    apart = await self._pool(name, size=PLACING_TRANSACTIONS, called=f"{name} apart")
+                    self._brands[name] = Brand(name, await self._pool(name), apart)
         return self._brands[name]
 
     async def brands(self) -> list[str]:
@@ -168,7 +176,7 @@ class Database:
         self._pools.clear()
         self._brands.clear()
 
-    async def _pool(self, schema: str, *, size: int | None = None) -> Pool:
+    async def _pool(self, schema: str, *, size: int | None = None, called: str | None = None) -> Pool:
         try:
             pool = await asyncpg.create_pool(
                 self.dsn,
@@ -183,7 +191,7 @@ class Database:
             )
         except GONE as error:
             raise Unavailable("The database does not answer; nothing was changed.") from error
-        self._pools[schema] = pool
+        self._pools[called or schema] = pool
         return pool
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 LINES_PER_ORDER = 1_000  # the largest real order we know has 675
-LINES_PER_BATCH = 2_000  # placed in one transaction; more gains nothing and makes others wait
-ORDERS_WAITING = 4_000  # queued in one web process before it answers 503
+LINES_PER_BATCH = 500  # placed in one transaction: 249 µs an order at 200 lines, 215 at 500; more makes others wait
+LINES_FOR_STANDARD = 125  # of them when express orders could fill a batch alone: nobody is overtaken for ever
+LINES_WORTH_A_TRANSACTION = 100  # waiting beside one in flight; fewer cost more alone than they wait
+PLACING_TRANSACTIONS = 2  # in flight, a brand and process: one is prepared while PostgreSQL works for the other
+ORDERS_WAITING = 2_000  # queued for a brand in one web process before it answers 503: a second's work or less
+LINES_WAITING = 20_000  # of them
+ORDER_WAITS_S = 5.0  # in the queue; then it is told so instead of being placed for somebody who has given up
+UNANSWERED_BYTES = 64_000_000  # of orders in one web process; as objects they take up to five times as much
+CONNECTIONS = 8_192  # open to one web process; beyond, they wait to be accepted. More than may wait to be placed
 BULK_LINES, BULK_BYTES = 100_000, 1_000_000_000  # of one body of orders:batch; 15 s to a minute of placing
 BULK_TOGETHER = 250  # of its orders placed at a time: beyond, nothing is gained, and who comes alone waits longer
 BULK_AHEAD_BYTES = 500_000  # of it read and not yet placed; then its sender waits

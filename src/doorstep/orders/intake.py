@@ -1,43 +1,85 @@
 """Natural batching: what arrives while a transaction is in flight is placed together in the next. No timer, no wait
-when idle.
+when idle. See docs/operate/intake.md for what happens when more arrives than can be placed.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import asyncpg
+import msgspec
 import structlog
 
 from doorstep.db import Brand
 from doorstep.db.pool import GONE
 from doorstep.inventory import ClaimRefused
 from doorstep.kit.errors import Problem, Unavailable
-from doorstep.kit.limits import LINES_PER_BATCH, ORDERS_WAITING
+from doorstep.kit.limits import LINES_PER_BATCH, LINES_WORTH_A_TRANSACTION, PLACING_TRANSACTIONS
 from doorstep.orders.place import place_batch
 from doorstep.orders.placing import Outcome, Placing
+from doorstep.orders.queue import Held, Queue, Room, Waiting
 from doorstep.routing import NetworkCache
 
 log = structlog.get_logger()
 _TRIES = 6  # with the pauses below: about six seconds for a database that restarts
-_Waiting = tuple[Placing, asyncio.Future[Outcome]]
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How an intake stands: orders and lines that wait, how long the oldest has; refused and late since the start."""
+
+    orders: int
+    lines: int
+    oldest_s: float
+    refused: int
+    late: int
 
 
 class Intake:
-    """One brand's queue of orders in one process. `submit` waits for the outcome; close it before the loop ends."""
+    """One brand's queue of orders in one process. `submit` waits for the outcome; close it before the loop ends.
 
-    def __init__(self, brand: Brand) -> None:
-        self._brand = brand
+    It has connections of its own, so that neither reads nor placing wait for the other. A second transaction begins
+    while one is in flight only when much waits: one is written while the next is prepared.
+    """
+
+    def __init__(self, brand: Brand, room: Room | None = None) -> None:
+        self._brand = brand.apart
+        self._room = room or Room()
         self._networks = NetworkCache()
-        self._queue: deque[_Waiting] = deque()
-        self._running: asyncio.Task[None] | None = None
+        self._queue = Queue()
+        self._hands: set[asyncio.Task[None]] = set()
+        self._busy = 0  # hands that have not decided to stop
         self._closed = False
 
+    @property
+    def behind(self) -> bool:
+        """Whether more waits than the next batch takes: then it is worth looking whether senders are still there."""
+        return self._queue.lines > LINES_PER_BATCH
+
+    @property
+    def standing(self) -> Standing:
+        """For the metrics."""
+        queue = self._queue
+        return Standing(
+            orders=len(queue), lines=queue.lines, oldest_s=queue.oldest_s(), refused=queue.refused, late=queue.late
+        )
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[Held]:
+        """Room for a request of so many bytes until it is answered; ask before reading it. Raises Unavailable."""
+        self._refuse_closed()
+        self._queue.room_for(1, 1)
+        with self._room.held(size) as held:
+            yield held
+
     async def submit(self, placing: Placing) -> Outcome:
-        """Place an order together with whatever else is waiting. Raises Unavailable when too many wait already."""
-        self._refuse_beyond(ORDERS_WAITING - 1)
+        """Place an order together with whatever else is waiting. Raises Unavailable when too many wait already.
+
+        Canceled before its turn, it leaves the queue and is not placed.
+        """
+        self._refuse_closed()
+        self._queue.room_for(1, len(placing.order.lines))
         return await self._enqueue(placing)
 
     async def submit_all(self, placings: Sequence[Placing]) -> list[Outcome]:
@@ -45,39 +87,47 @@ class Intake:
 
         Raises Unavailable, and places none, when half the queue is full: the other half is for those who come alone.
         """
-        self._refuse_beyond(ORDERS_WAITING // 2 - len(placings))
+        self._refuse_closed()
+        self._queue.room_for(len(placings), sum(len(placing.order.lines) for placing in placings), of=0.5)
         return await asyncio.gather(*[self._enqueue(placing) for placing in placings])
-
-    def _refuse_beyond(self, waiting: int) -> None:
-        if self._closed or len(self._queue) > waiting:
-            raise Unavailable("Too many orders are waiting; nothing was placed.", retry_after_s=1)
-
-    def _enqueue(self, placing: Placing) -> asyncio.Future[Outcome]:
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._queue.append((placing, future))
-        if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._run())
-        return future
 
     async def close(self) -> None:
         """Place what is waiting, take nothing more."""
         self._closed = True
-        if self._running is not None:
-            await self._running
+        while self._hands:
+            await asyncio.wait(self._hands)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise Unavailable("The server is stopping; nothing was placed.", retry_after_s=1)
+
+    def _enqueue(self, placing: Placing) -> asyncio.Future[Outcome]:
+        answer = self._queue.add(placing, self._networks.lane(placing.order.service))
+        if self._worth_a_hand(self._busy):
+            self._busy += 1
+            hand = asyncio.create_task(self._run())
+            self._hands.add(hand)
+            hand.add_done_callback(self._hands.discard)
+        return answer
+
+    def _worth_a_hand(self, others: int) -> bool:
+        if others == 0:
+            return len(self._queue) > 0
+        return others < PLACING_TRANSACTIONS and self._queue.lines >= LINES_WORTH_A_TRANSACTION
 
     async def _run(self) -> None:
-        while self._queue:
-            batch: list[_Waiting] = []
-            lines = 0
-            while self._queue and (not batch or lines + len(self._queue[0][0].order.lines) <= LINES_PER_BATCH):
-                batch.append(self._queue.popleft())
-                lines += len(batch[-1][0].order.lines)
-            await self._place(batch)
+        try:
+            while self._worth_a_hand(self._busy - 1):
+                batch = self._queue.next()
+                if batch:
+                    await self._place(batch)
+        finally:
+            self._busy -= 1
 
-    async def _place(self, batch: list[_Waiting]) -> None:
+    async def _place(self, batch: list[Waiting]) -> None:
         """Place a batch; when the database refuses it, halve it down to the one that is to blame."""
         try:
-            outcomes = await self._persist([placing for placing, _ in batch])
+            outcomes = await self._persist([waiting.placing for waiting in batch])
         except (asyncpg.PostgresError, ClaimRefused) as error:
             if len(batch) > 1:
                 await self._place(batch[: len(batch) // 2])
@@ -90,9 +140,9 @@ class Intake:
         except Exception:  # whoever waits must get an answer, whatever went wrong
             log.exception("intake_failed", orders=len(batch))
             outcomes = [Outcome(problem=Problem("The order could not be placed.")) for _ in batch]
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if not waiting.answer.done():
+                waiting.answer.set_result(outcome)
 
     async def _persist(self, placings: list[Placing]) -> list[Outcome]:
         """Place, and when the connection is lost, again: what had been committed is found by its number and

@@ -175,6 +175,11 @@ class NetworkCache:
         self._network: Network | None = None
         self._read_at = 0.0
 
+    def lane(self, service: str) -> int:
+        """The service's lane (0: express) as last read; standard for a service not known yet."""
+        known = self._network.planner.services.get(service) if self._network else None
+        return known.lane if known else 1
+
     async def get(self, tx: Tx, *, fresh: bool = False) -> Network:
         """The network, from memory when it is young enough and not wanted `fresh`."""
         if fresh or self._network is None or time.monotonic() - self._read_at >= self._ttl_s:

@@ -16,12 +16,14 @@ from doorstep.db import Brand, Database
 from doorstep.journal import Reaction
 from doorstep.kit.errors import Malformed
 from doorstep.kit.limits import BODY_BYTES
+from doorstep.orders.intake import Intake, Standing
 from doorstep.settings import Settings
 from doorstep.web.api import context, inject, openapi
 from doorstep.web.api.answers import Reply
 from doorstep.web.api.body import StrictBody
 from doorstep.web.api.keys import Keys
 from doorstep.web.api.metrics import Metrics
+from doorstep.web.api.place import PATH, PlaceRoute
 from doorstep.web.api.problems import render, respond
 
 log = structlog.get_logger()
@@ -58,7 +60,10 @@ class Api(Litestar):
             )
             return
         try:
-            await super().__call__(scope, receive, sending)
+            if scope["path"] == PATH and scope["method"] == "POST" and self.state.place:
+                await self.state.place(scope, receive, sending)
+            else:
+                await super().__call__(scope, receive, sending)
         finally:
             seconds = time.monotonic() - started
             if seconds > _SLOW_S or self.state.settings.log_level == "debug":
@@ -88,7 +93,7 @@ def create_app(
         settings.database_url, pool_size=settings.pool_size, statement_cache_size=settings.statement_cache
     )
     mounted = tuple(gather() if handlers is None else handlers)
-    intakes = Intakes(make_intake)
+    intakes, keys = Intakes(make_intake), Keys(own)
     ends = [intakes.close, *closing, *([] if database else [own.close])]
     with warnings.catch_warnings():
         # Version 3 wants every injected name marked with the framework's own type; we stay below 3, the nouns plain.
@@ -109,8 +114,9 @@ def create_app(
     app.state.update(
         settings=settings,
         database=own,
-        api_keys=Keys(own),
-        metrics=Metrics(own),
+        api_keys=keys,
+        place=PlaceRoute(keys, intakes, lambda brand: inject.pages_of(settings, brand)) if make_intake else None,
+        metrics=Metrics(own, intakes.standing),
         ports=dict(ports or {}),
         reactions=tuple(reactions),
         intakes=intakes,
@@ -133,6 +139,10 @@ class Intakes:
                 raise LookupError("this application was made without an intake")
             self._open[brand.name] = self._make(brand)
         return self._open[brand.name]
+
+    def standing(self) -> Mapping[str, Standing]:
+        """How each brand's intake stands in this process, where it has one."""
+        return {name: one.standing for name, one in self._open.items() if isinstance(one, Intake)}
 
     async def close(self) -> None:
         """Let every intake finish what it holds."""

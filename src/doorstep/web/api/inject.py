@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -16,6 +16,7 @@ from doorstep.journal import Command
 from doorstep.kit.errors import Fault, Forbidden, Invalid, Malformed
 from doorstep.kit.ids import parse
 from doorstep.orders import OrderPage
+from doorstep.settings import Settings
 from doorstep.updates import token
 from doorstep.web.api import context
 from doorstep.web.api.keys import Keys, Principal
@@ -86,7 +87,12 @@ async def order_page(actor: str) -> OrderPage:
     settings, name = context.app_state().settings, context.principal.get().brand.name
     if not context.principal.get().writes:
         return OrderPage(address=lambda _: "")
-    return OrderPage(address=lambda order: f"{settings.url}/o/{token(settings.secret, name, parse('ord', order))}")
+    return OrderPage(address=pages_of(settings, name))
+
+
+def pages_of(settings: Settings, brand: str) -> Callable[[str], str]:
+    """Makes the link to the page of an order of this brand, by the order's id."""
+    return lambda order: f"{settings.url}/o/{token(settings.secret, brand, parse('ord', order))}"
 
 
 async def intake(order_page: Any) -> Any:

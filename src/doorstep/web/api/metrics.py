@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 from litestar import Response, get
@@ -18,6 +19,7 @@ from doorstep.db.pool import clock_now
 from doorstep.jobs.model import SQL as JOBS
 from doorstep.journal import Reaction
 from doorstep.kit.limits import METRICS_LOOK_BACK, METRICS_PARCELS, METRICS_WITHIN_S
+from doorstep.orders.intake import Standing
 from doorstep.orders.model import Placed
 from doorstep.web.api.context import app_state
 from doorstep.web.api.operations import Backlog, backlog_at
@@ -35,6 +37,14 @@ _WAITING = {
     "jobs_waiting": ("jobs_waiting", "Jobs not done yet, those for later included."),
     "jobs_due": ("jobs_due", "Jobs whose time has come."),
     "jobs_backing_off": ("jobs_backing_off", "Jobs that failed, are due, and pause before the next try."),
+}
+# Field of an intake's standing → likewise.
+_QUEUE = {
+    "orders": ("intake_waiting", "Orders that wait to be placed, in the process that answers."),
+    "lines": ("intake_waiting_lines", "Their lines."),
+    "oldest_s": ("intake_waiting_oldest_seconds", "How long the oldest of them waits."),
+    "refused": ("intake_refused", "Orders refused for want of room since the process began."),
+    "late": ("intake_late", "Orders told that they waited too long since the process began."),
 }
 _PROMISE = (
     f"The newest parcels at the door, {METRICS_PARCELS} at most, of the last {METRICS_LOOK_BACK.days} days of the "
@@ -62,8 +72,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 class Metrics:
     """Answers scrapes one after the other: however many ask, one connection is taken from those who serve orders."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, standing: Callable[[], Mapping[str, Standing]] = dict) -> None:
+        self._database, self._standing = database, standing
         self._turn = asyncio.Lock()
 
     async def __call__(self, reactions: Sequence[Reaction]) -> bytes:
@@ -73,7 +83,7 @@ class Metrics:
                 name: await count(await self._database.brand(name), reactions) for name in await self._database.brands()
             }
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Gathered(found))
+        registry.register(_Gathered(found, self._standing()))
         return generate_latest(registry)
 
 
@@ -99,8 +109,8 @@ async def count(brand: Brand, reactions: Sequence[Reaction]) -> Counts:
 class _Gathered(Collector):
     """What was counted, as Prometheus's families of metrics."""
 
-    def __init__(self, found: Mapping[str, Counts]) -> None:
-        self._found = found
+    def __init__(self, found: Mapping[str, Counts], standing: Mapping[str, Standing]) -> None:
+        self._found, self._standing = found, standing
 
     def collect(self) -> Iterable[Metric]:
         """The families, in the order they are shown."""
@@ -123,7 +133,17 @@ class _Gathered(Collector):
                 parcels.add_metric([brand, kept], number)
             for state, number in counts.carts.items():
                 carts.add_metric([brand, state], number)
-        return [placed, *self._waiting(), poisoned, exceptions, parcels, carts, keys, units]
+        return [placed, *self._intake(), *self._waiting(), poisoned, exceptions, parcels, carts, keys, units]
+
+    def _intake(self) -> Iterable[Metric]:
+        """The queue of the process that answers, under its number: another process has its own."""
+        process = str(os.getpid())
+        for field, (name, words) in _QUEUE.items():
+            kind = CounterMetricFamily if field in ("refused", "late") else GaugeMetricFamily
+            family = kind(f"doorstep_{name}", words, labels=["brand", "process"])
+            for brand, standing in self._standing.items():
+                family.add_metric([brand, process], getattr(standing, field))
+            yield family
 
     def _waiting(self) -> Iterable[Metric]:
         for field, (name, words) in _WAITING.items():

@@ -50,22 +50,22 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def respond(request: Request[Any, Any, Any], error: Exception) -> Reply:
     """The answer to any error that reached the edge."""
-    problem = noted(request, error)
+    problem = noted(request.scope, error)
     return Reply(render(problem, request.scope, _headers_of(error)))
 
 
 def sorry(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """What a person sees instead of a page: what happened in words, and no internals."""
-    problem = noted(request, error)
+    problem = noted(request.scope, error)
     language = language_of(request.headers.get("accept-language", "en"))
     return page("sorry.html", language=language, status=problem.status, shop="Doorstep", code=problem.status)
 
 
-def noted(request: Request[Any, Any, Any], error: Exception) -> Problem:
+def noted(scope: Any, error: Exception) -> Problem:
     """What an error means to the caller; logged when nobody meant it to happen."""
     problem = as_problem(error)
     # The route, not the path: a path can hold the key to an order.
-    route = request.scope.get("path_template") or request.scope["path"]
+    route = scope.get("path_template") or scope["path"]
     if problem.status >= 500 and not isinstance(problem, Unavailable):
         log.error("request_failed", path=route, exc_info=error)
     elif problem.status >= 500:

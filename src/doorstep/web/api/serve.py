@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import resource
 
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -13,13 +15,17 @@ from doorstep import settings as settings_of
 from doorstep.journal import Reaction
 from doorstep.journal.model import reactions
 from doorstep.journey import JOURNEY
+from doorstep.kit.limits import CONNECTIONS
 from doorstep.orders import Intake
+from doorstep.orders.queue import Room
 from doorstep.outside import close_ports, make_ports
 from doorstep.settings import Settings
 from doorstep.web.api.app import create_app
 from doorstep.web.api.logs import configure
 
 _BACKLOG = 2048
+_COLLECT_AFTER = 20_000  # new objects, for the youngest generation: a batch of orders makes a few thousand
+_FILES_BESIDE = 256  # open files that are not connections of clients
 _STOP_S = 15  # what is in flight may take this long after a stop signal
 
 
@@ -29,7 +35,19 @@ def build() -> Litestar:
     configure(settings)
     found: tuple[Reaction, ...] = reactions(JOURNEY)
     ports = make_ports(settings)
-    return create_app(settings, ports=ports, reactions=found, make_intake=Intake, closing=[lambda: close_ports(ports)])
+    room = Room()
+    app = create_app(
+        settings,
+        ports=ports,
+        reactions=found,
+        make_intake=lambda brand: Intake(brand, room),
+        closing=[lambda: close_ports(ports)],
+    )
+    # What stands now stands as long as the process: the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER)
+    return app
 
 
 def serve(settings: Settings) -> None:
@@ -45,8 +63,17 @@ def serve(settings: Settings) -> None:
         loop=Loops.uvloop,
         http=HTTPModes.http1,
         backlog=_BACKLOG,
+        backpressure=_connections(),
         log_level=LogLevels.warning,
         workers_kill_timeout=_STOP_S,
         respawn_failed_workers=True,
     )
     server.serve()
+
+
+def _connections() -> int:
+    """How many clients may be connected to a process: as many as we want, or as the system lets us."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = CONNECTIONS + _FILES_BESIDE if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS + _FILES_BESIDE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(1, files - _FILES_BESIDE)

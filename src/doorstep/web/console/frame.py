@@ -77,7 +77,7 @@ def trouble(request: door.Asked, error: Exception) -> Response[bytes]:
         return door.to_login(error)
     if isinstance(error, door.ChangeFirst):
         return see("/console/account?said=change_first")
-    problem = noted(request, error)
+    problem = noted(request.scope, error)
     try:
         staff = door.known(request.scope)
     except KeyError:
