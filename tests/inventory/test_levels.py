@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +15,8 @@ from doorstep.inventory import Change, Threshold
 from doorstep.inventory.claim import SQL
 from doorstep.kit.ids import new_id
 from tests.orders.world import MONDAY, World
+from tests.races.watch import until_it_ends_or_waits
 from tests.support.shop import Shop
-from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -133,19 +132,9 @@ async def two_look(world: World) -> list[tuple[Any, ...]]:
     async with world.brand.transaction() as tx:
         await inventory.tell_levels(tx, now=MONDAY)
         other = asyncio.ensure_future(look(world))
-
-        def looked() -> Awaitable[bool]:
-            return _ended_or_waits(world, other)
-
-        check: Callable[[], bool | Awaitable[bool]] = looked
-        await eventually(check)
+        await until_it_ends_or_waits(world.brand, other)
     await other
     return await told(world)
-
-
-async def _ended_or_waits(world: World, task: asyncio.Future[int]) -> bool:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    return task.done() or await world.value(waiting) > 0
 
 
 async def test_two_who_look_at_once_tell_it_twice_without_the_lease(

@@ -25,6 +25,16 @@ async def until_it_waits(brand: Brand, task: asyncio.Task[T], *, waiting: int = 
     await eventually(check, every_s=0.005)
 
 
+async def until_it_ends_or_waits(brand: Brand, task: asyncio.Future[T]) -> None:
+    """Return when the work has ended, or waits for another transaction's lock."""
+
+    async def settled() -> bool:
+        return task.done() or await _wait(brand, 1)
+
+    check: Callable[[], bool | Awaitable[bool]] = settled
+    await eventually(check, every_s=0.005)
+
+
 async def _wait(brand: Brand, waiting: int) -> bool:
     async with brand.reading() as tx:
         count: int = await tx.fetchval(

@@ -51,6 +51,11 @@ STOCK = (
         test="tests/inventory/test_channel_stock.py::test_what_is_kept_back_is_kept_under_lock",
     ),
     Case(
+        name="kits are written one at a time",
+        edits=(_code("catalog/put.py", "    await store.lock_kits(tx)\n", ""),),
+        test="tests/orders/test_kits.py::test_of_two_kits_that_name_each_other_one_is_refused",
+    ),
+    Case(
         name="the lease of the watch over stock levels",
         edits=(_code(_STOCK, "FROM stock_watch FOR NO KEY UPDATE SKIP LOCKED", "FROM stock_watch"),),
         test="tests/inventory/test_levels.py::test_two_who_look_at_once_tell_it_once",

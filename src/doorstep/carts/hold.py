@@ -38,7 +38,7 @@ async def hold(
 
     Raises Invalid naming everything wrong, or Short when units are missing: then nothing is held.
     """
-    products = await catalog.load(tx, [line.sku for line in lines])
+    products = await catalog.load_whole(tx, [line.sku for line in lines])
     channel_id = await tx.fetchval(SQL.channel_id, channel)
     faults = [] if channel_id else [Fault("/channel", f"There is no channel {channel!r}.")]
     faults += _faults(lines, products)
@@ -68,7 +68,7 @@ async def change(
     before = await lock_one(tx, hold_id)
     if before.ended:
         raise HoldEnded.of(before)
-    products = await catalog.load(tx, [line.sku for line in lines])
+    products = await catalog.load_whole(tx, [line.sku for line in lines])
     faults = _faults(lines, products)
     if faults:
         raise Invalid(faults)
@@ -86,15 +86,16 @@ def _faults(lines: Sequence[HoldLine], products: Mapping[str, Product]) -> list[
     return [
         Fault(f"/lines/{place}/sku", f"There is no product {line.sku!r} for sale.")
         for place, line in enumerate(lines)
-        if line.sku not in products or not products[line.sku].active
+        if line.sku not in products or not catalog.sold(products[line.sku], products)
     ]
 
 
 def _added_up(lines: Sequence[HoldLine], products: Mapping[str, Product]) -> list[tuple[int, int]]:
+    """Units by sku_id, in the order they were named; of a kit its components."""
     units: dict[int, int] = {}
     for line in lines:
-        sku_id = products[line.sku].sku_id
-        units[sku_id] = units.get(sku_id, 0) + line.quantity
+        for product, each in catalog.pieces(products[line.sku], products):
+            units[product.sku_id] = units.get(product.sku_id, 0) + each * line.quantity
     return list(units.items())
 
 

@@ -6,6 +6,7 @@ number, because orders, stock and movements point at it. States: active, inactiv
 
 from doorstep.catalog.model import (
     HANDLING,
+    Component,
     Handling,
     PersonalizationField,
     Product,
@@ -14,10 +15,11 @@ from doorstep.catalog.model import (
     printed_text,
 )
 from doorstep.catalog.put import Stored, put_products
-from doorstep.catalog.reads import by_id, load, page, variants
+from doorstep.catalog.reads import by_id, load, load_whole, page, pieces, sold, variants
 
 __all__ = [
     "HANDLING",
+    "Component",
     "Handling",
     "PersonalizationField",
     "Product",
@@ -26,8 +28,11 @@ __all__ = [
     "by_id",
     "check_personalization",
     "load",
+    "load_whole",
     "page",
+    "pieces",
     "printed_text",
     "put_products",
+    "sold",
     "variants",
 ]

@@ -40,11 +40,22 @@ class PersonalizationField(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     choices: Annotated[tuple[str, ...], Meta(max_length=100)] = ()
 
 
+class Component(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Units of another product in one kit. `share`: what one of them is worth beside one of the others; by it the kit's
+    price is divided.
+    """
+
+    sku: Sku
+    quantity: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    share: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+
+
 class ProductData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is sold under a SKU. Weight in grams and outer sizes in millimeters, of one packed unit.
 
     `handling` names what the location must be able to handle; `return_days` count from the delivery, 0 = no returns.
     Products of one `style` are variants of one another, told apart by `option` ("M", "42"): they may be exchanged.
+    With `components` it is a kit: it has no stock of its own, and an order of it becomes one of its components.
     """
 
     sku: Sku
@@ -60,6 +71,7 @@ class ProductData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     return_days: Annotated[int, Meta(ge=0, le=730)] = 30
     style: Annotated[str, Meta(max_length=100)] = ""
     option: Annotated[str, Meta(max_length=40)] = ""
+    components: Annotated[tuple[Component, ...], Meta(max_length=50)] = ()
 
 
 class Product(ProductData, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +87,7 @@ def product_faults(product: ProductData, at: str) -> list[Fault]:
         faults.append(Fault(f"{at}/handling", "A handling class stands twice."))
     if product.option and not product.style:
         faults.append(Fault(f"{at}/option", "An option needs the style whose variants it tells apart."))
+    faults += _kit_faults(product, at)
     names = [field.name for field in product.personalization]
     if len(set(names)) < len(names):
         faults.append(Fault(f"{at}/personalization", "Two personalization fields have the same name."))
@@ -84,6 +97,24 @@ def product_faults(product: ProductData, at: str) -> list[Fault]:
         for j, choice in enumerate(field.choices):
             if why := _text_fault(field, printed_text(choice)):
                 faults.append(Fault(f"{at}/personalization/{i}/choices/{j}", why))
+    return faults
+
+
+def _kit_faults(product: ProductData, at: str) -> list[Fault]:
+    """What is wrong with a kit, seen alone."""
+    if not product.components:
+        return []
+    faults = []
+    if product.personalization:
+        faults.append(Fault(f"{at}/personalization", "A kit cannot be personalized; its components can, sold singly."))
+    if product.style:
+        faults.append(Fault(f"{at}/style", "A kit has no variants."))
+    skus = [one.sku for one in product.components]
+    for i, sku in enumerate(skus):
+        if sku == product.sku:
+            faults.append(Fault(f"{at}/components/{i}/sku", "A kit is no component of itself."))
+        elif sku in skus[:i]:
+            faults.append(Fault(f"{at}/components/{i}/sku", f"{sku} stands twice; say so by its quantity."))
     return faults
 
 

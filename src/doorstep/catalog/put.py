@@ -34,7 +34,36 @@ async def put_products(tx: Tx, products: Sequence[ProductData], *, now: datetime
         faults += product_faults(product, f"/{i}")
         if first.setdefault(product.sku, i) != i:
             faults.append(Fault(f"/{i}/sku", f"{product.sku} stands in the list twice."))
+    faults += await _kit_faults(tx, products)
     if faults:
         raise Invalid(faults)
     created, changed = await store.put(tx, products, now)
     return Stored(stored=len(products), created=created, changed=changed)
+
+
+async def _kit_faults(tx: Tx, products: Sequence[ProductData]) -> list[Fault]:
+    """What is wrong with kits beside what else there is: no component is missing or a kit, no kit is a component or has
+    stock. Kits are written one at a time, so that two that name each other do not pass.
+    """
+    given = {product.sku: product for product in products}
+    if not any(product.components for product in products):
+        return []
+    await store.lock_kits(tx)
+    kits = [sku for sku, product in given.items() if product.components]
+    components = {part.sku for product in products for part in product.components}
+    known = {one.sku: bool(one.components) for one in await store.by_sku(tx, list(components))}
+    known |= {sku: bool(given[sku].components) for sku in components & given.keys()}
+    used = {sku for kit, sku in await store.used_in_kits(tx, kits) if kit not in given}
+    stocked = await store.stocked(tx, kits)
+    faults = []
+    for i, product in enumerate(products):
+        for j, part in enumerate(product.components):
+            if part.sku not in known:
+                faults.append(Fault(f"/{i}/components/{j}/sku", f"There is no product {part.sku!r}."))
+            elif known[part.sku] and part.sku != product.sku:
+                faults.append(Fault(f"/{i}/components/{j}/sku", f"{part.sku} is a kit itself: kits are not nested."))
+        if product.components and product.sku in used:
+            faults.append(Fault(f"/{i}/components", f"{product.sku} is a component of a kit: kits are not nested."))
+        if product.components and product.sku in stocked:
+            faults.append(Fault(f"/{i}/components", f"{product.sku} has stock of its own; a kit has none."))
+    return faults

@@ -19,8 +19,14 @@ CREATE TABLE products (
     style text NOT NULL DEFAULT '' CHECK (length(style) <= 100),
     -- This prevents an option that is an option of nothing.
     option text NOT NULL DEFAULT '' CHECK (length(option) <= 40 AND (option = '' OR style <> '')),
+    -- What one of it is made of, when it is a kit: [{"sku", "quantity", "share"}]. Kits are not nested, and have no stock.
+    -- This prevents a kit that is printed on, or has variants.
+    components jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(components) = 'array'
+        AND (components = '[]' OR (personalization = '[]' AND style = ''))),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 -- Products by words of their SKU and title, or by how these begin.
 CREATE INDEX products_words ON products USING gin (to_tsvector('simple', sku || ' ' || title));
 CREATE INDEX products_style ON products (style) WHERE style <> '';
+-- Kits, found without a look at the rest.
+CREATE INDEX products_kits ON products (sku_id) WHERE components <> '[]';

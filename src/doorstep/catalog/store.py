@@ -41,6 +41,21 @@ async def page(tx: Tx, after: int, limit: int) -> list[Product]:
     return [_product(row) for row in await tx.fetch(SQL.page, after, limit)]
 
 
+async def lock_kits(tx: Tx) -> None:
+    """Wait until no other transaction writes kits."""
+    await tx.execute(SQL.lock_kits)
+
+
+async def used_in_kits(tx: Tx, skus: Sequence[str]) -> list[tuple[str, str]]:
+    """Which of these SKUs are components, and of which kits: (kit, component)."""
+    return [(row["kit"], row["component"]) for row in await tx.fetch(SQL.used_in_kits, list(skus))]
+
+
+async def stocked(tx: Tx, skus: Sequence[str]) -> set[str]:
+    """Which of these SKUs have units on a shelf, or claimed."""
+    return {row["sku"] for row in await tx.fetch(SQL.stocked, list(skus))}
+
+
 def _data(product: ProductData) -> dict[str, Any]:
     """The product without its number, should it have one."""
     return {field: getattr(product, field) for field in ProductData.__struct_fields__}

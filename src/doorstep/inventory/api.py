@@ -245,6 +245,8 @@ async def _resolve(tx: Tx, location: str, lines: Sequence[tuple[str, int]]) -> t
         product = products.get(sku)
         if product is None:
             faults.append(Fault(f"/lines/{place}/sku", f"There is no product {sku[:60]!r}."))
+        elif product.components:
+            faults.append(Fault(f"/lines/{place}/sku", f"{sku[:60]!r} is a kit: its components are on the shelf."))
         elif product.sku_id in units:
             faults.append(Fault(f"/lines/{place}/sku", f"{sku[:60]!r} stands twice in this note."))
         else:

@@ -125,13 +125,20 @@ async def put_channel_stock(tx: Tx, channel: str, wanted: ChannelStockData) -> N
 
 
 class StockSeen:
-    """Stock of some SKUs at one moment: `now` on the brand's clock, `held` false when the hold asked for was never."""
+    """Stock of some SKUs at one moment: `now` on the brand's clock, `held` false when the hold asked for was never.
+
+    `sku_ids` has those that are sold, and the components of kits; `kits` what one of each kit takes, as (SKU, units).
+    """
 
     def __init__(self, row: Any) -> None:
         self._row = row
         self.now: datetime = row["now"]
         self.held: bool = row["held"]
         self.sku_ids: dict[str, int] = dict(zip(row["skus"] or (), row["sku_ids"] or (), strict=True))
+        self.kits: dict[str, list[tuple[str, int]]] = {
+            kit: [(part["sku"], part["quantity"]) for part in parts]
+            for kit, parts in zip(row["kits"] or (), row["kit_components"] or (), strict=True)
+        }
         self.handling: dict[int, frozenset[str]] = {
             sku_id: frozenset(handling.split())
             for sku_id, handling in zip(row["handled_skus"] or (), row["handling"] or (), strict=True)

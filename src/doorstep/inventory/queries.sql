@@ -231,13 +231,18 @@ SELECT sku_id, min(expected_at) AS expected_at FROM incoming
 WHERE sku_id = ANY($1) AND received_at IS NULL GROUP BY sku_id
 
 -- name: stock_for_channels
--- One statement, so one moment, in one row of arrays, which are cheap to read: products that are sold of the SKUs $1; their
--- stock; what has expired in carts, but for the hold $2; what that hold has, expired or not; supply by its date, and the
+-- One statement, so one moment, in one row of arrays, which are cheap to read: products that are sold of the SKUs $1, and
+-- the components of kits; their stock; what has expired in carts, but for the hold $2; what that hold has, expired or not; supply by its date, and the
 -- units of the lines that wait for it (they are the orders', read upwards).
 WITH asked AS MATERIALIZED (
-    SELECT p.sku_id, p.sku, p.handling FROM products p WHERE p.sku = ANY($1) AND p.active
+    SELECT p.sku_id, p.sku, p.handling, p.components FROM products p WHERE p.sku = ANY($1) AND p.active
+), every AS MATERIALIZED (
+    SELECT sku_id, sku, handling FROM asked
+    UNION ALL SELECT p.sku_id, p.sku, p.handling FROM products p
+    WHERE p.active AND p.components = '[]' AND NOT p.sku = ANY($1) AND p.sku = ANY(ARRAY(
+        SELECT part ->> 'sku' FROM asked a, jsonb_array_elements(a.components) part WHERE a.components <> '[]'))
 ), moment AS MATERIALIZED (SELECT clock_now() AS now)
-SELECT (SELECT now FROM moment) AS now, product.*, stock.*, expired.*, own.*, coming.*,
+SELECT (SELECT now FROM moment) AS now, product.*, kit.*, stock.*, expired.*, own.*, coming.*,
     ARRAY(SELECT sum(l.backordered + l.shortfall)::integer FROM order_lines l
         WHERE l.sku_id = ANY(coming_skus) AND l.backordered + l.shortfall > 0 GROUP BY l.sku_id ORDER BY l.sku_id) AS waiting_units,
     ARRAY(SELECT DISTINCT l.sku_id FROM order_lines l
@@ -245,18 +250,19 @@ SELECT (SELECT now FROM moment) AS now, product.*, stock.*, expired.*, own.*, co
     $2::uuid IS NULL OR EXISTS (SELECT FROM cart_claims WHERE hold_id = $2) AS held
 FROM (SELECT array_agg(sku) AS skus, array_agg(sku_id) AS sku_ids,
         array_agg(sku_id) FILTER (WHERE handling <> '{}') AS handled_skus,
-        array_agg(array_to_string(handling, ' ')) FILTER (WHERE handling <> '{}') AS handling FROM asked) product,
+        array_agg(array_to_string(handling, ' ')) FILTER (WHERE handling <> '{}') AS handling FROM every) product,
+    (SELECT array_agg(sku) AS kits, array_agg(components) AS kit_components FROM asked WHERE components <> '[]') kit,
     (SELECT array_agg(s.sku_id) AS stock_skus, array_agg(s.location_id) AS stock_places,
         array_agg(s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit) AS stock_units
-        FROM stock s WHERE s.sku_id = ANY(ARRAY(SELECT sku_id FROM asked))) stock,
+        FROM stock s WHERE s.sku_id = ANY(ARRAY(SELECT sku_id FROM every))) stock,
     (SELECT array_agg(c.sku_id) AS expired_skus, array_agg(c.location_id) AS expired_places, array_agg(c.open) AS expired_units
-        FROM cart_claims c WHERE c.sku_id = ANY(ARRAY(SELECT sku_id FROM asked)) AND c.open > 0
+        FROM cart_claims c WHERE c.sku_id = ANY(ARRAY(SELECT sku_id FROM every)) AND c.open > 0
             AND c.expires_at <= (SELECT now FROM moment) AND c.hold_id IS DISTINCT FROM $2) expired,
     (SELECT array_agg(c.sku_id) AS own_skus, array_agg(c.location_id) AS own_places, array_agg(c.open) AS own_units
         FROM cart_claims c WHERE c.hold_id = $2) own,
     (SELECT array_agg(i.sku_id) AS coming_skus, array_agg(i.location_id) AS coming_places,
         array_agg(i.expected_at) AS coming_at, array_agg(i.quantity) AS coming_units
-        FROM incoming i WHERE i.sku_id = ANY(ARRAY(SELECT sku_id FROM asked)) AND i.received_at IS NULL) coming
+        FROM incoming i WHERE i.sku_id = ANY(ARRAY(SELECT sku_id FROM every)) AND i.received_at IS NULL) coming
 
 -- name: channel_id
 SELECT channel_id FROM channels WHERE channel = $1

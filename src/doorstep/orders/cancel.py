@@ -14,6 +14,7 @@ from doorstep.db import Tx
 from doorstep.inventory import Claim
 from doorstep.kit.errors import Conflict, Fault, Invalid
 from doorstep.kit.ids import new_id
+from doorstep.orders.kits import kits_of
 from doorstep.orders.model import Bucket, Canceled, CanceledLine, LineQuantity, LineRow, Move, OrderRow
 from doorstep.orders.shortage import close_shortages
 from doorstep.orders.store import SQL, lines, lock_one, money_told, move_units
@@ -32,7 +33,7 @@ async def cancel(
     """
     order = await lock_one(tx, order_id)
     rows = {line.line_no: line for line in (await lines(tx, [order_id]))[order_id]}
-    quantities = _quantities(rows, wanted)
+    quantities = _quantities(rows, await _opened(tx, order_id, rows, wanted))
     if not quantities:
         return None
     places = await units_at(tx, order_id)
@@ -98,6 +99,25 @@ async def units_at(tx: Tx, order_id: UUID) -> list[UnitsAt]:
             )
         )
     return found
+
+
+async def _opened(
+    tx: Tx, order_id: UUID, rows: Mapping[int, LineRow], wanted: Sequence[LineQuantity] | None
+) -> Sequence[LineQuantity] | None:
+    """What is wanted, of kits their components instead. Raises Conflict for more kits than were ordered."""
+    if wanted is None or all(wish.line_no in rows for wish in wanted):
+        return wanted
+    kits = {kit.line_no: kit for kit in await kits_of(tx, order_id)}
+    opened: list[LineQuantity] = []
+    for wish in wanted:
+        kit = kits.get(wish.line_no)
+        if kit is None:
+            opened.append(wish)
+        elif wish.quantity > kit.quantity:
+            raise Conflict(f"Line {wish.line_no} is {kit.quantity} kits.", extra={"line_no": wish.line_no})
+        else:
+            opened += [LineQuantity(line_no=no, quantity=units * wish.quantity) for no, units in kit.parts]
+    return opened
 
 
 def _quantities(rows: Mapping[int, LineRow], wanted: Sequence[LineQuantity] | None) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from doorstep.inventory import Claim
 from doorstep.kit.errors import Fault, Invalid, Problem
 from doorstep.kit.money import prorate
 from doorstep.orders.classify import Kind, classify
+from doorstep.orders.kits import KitLine, explode, kit_faults
 from doorstep.orders.model import HoldReason, OnShort
 from doorstep.orders.placing import Channel, Placing
 from doorstep.orders.requests import PlaceLine, address_doubt
@@ -24,13 +25,16 @@ Key = tuple[int, int]  # (sku_id, location_id)
 
 
 class DraftLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A line with its product and kind; `discount_minor` includes its share of the order's discount."""
+    """A line with its product and kind; `discount_minor` includes its share of the order's discount. Of a kit's
+    component, `asked_no` is the kit's line.
+    """
 
     line_no: int
     line: PlaceLine
     product: Product
     kind: Kind
     discount_minor: int
+    asked_no: int = 0
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -45,6 +49,7 @@ class Draft(msgspec.Struct, kw_only=True):
     request: Request
     cart_hold: CartHold | None
     undated: bool = False
+    kits: list[KitLine] = []
     decision: Decision | None = None
     claims: list[Claim] = []
     units: dict[Key, int] = {}
@@ -58,11 +63,12 @@ class Draft(msgspec.Struct, kw_only=True):
     def decide(self, decision: Decision) -> None:
         """Keep the decision, the claims it makes, and the units they take, by (sku_id, location_id), added up."""
         self.decision = decision
+        lines = _by_no(self.lines) if self.kits else self.lines
         self.claims = [
             Claim(
                 order_id=self.placing.order_id,
                 line_no=line_no,
-                sku_id=self.lines[line_no - 1].product.sku_id,
+                sku_id=lines[line_no - 1].product.sku_id,
                 location_id=part.location_id,
                 quantity=quantity,
             )
@@ -89,15 +95,22 @@ def draft(
     hold = holds.get(placing.cart_hold) if placing.cart_hold else None
     faults = [*_order_faults(placing, channel, network), *_hold_faults(placing, channel, hold)]
     lines: list[DraftLine] = []
+    kits: list[KitLine] = []
     discounts = prorate(order.discount_minor, [line.total_minor for line in order.lines])
     for line_no, (line, discount_minor) in enumerate(zip(order.lines, discounts, strict=True), start=1):
         product = products.get(line.sku)
+        if product is not None and product.components:
+            faults += kit_faults(line, product, products, f"/lines/{line_no - 1}")
+            kits.append(_kit(line_no, line, product, line.discount_minor + discount_minor))
+            continue
         if product is None or _needs_a_look(line, product):
             faults += _line_faults(line, product, f"/lines/{line_no - 1}")
         if product is not None:
             lines.append(_line(line_no, line, product, network, line.discount_minor + discount_minor))
     if faults or channel is None:
         return Invalid(faults)
+    for place, kit in enumerate(kits):
+        kits[place] = _explode(kit, order.lines[kit.line_no - 1], products, network, lines, len(order.lines))
     if hold is not None and hold.ended:
         return HoldEnded.of(hold)
     service = network.planner.services[order.service]
@@ -109,6 +122,7 @@ def draft(
         lines=lines,
         holds=_holds(placing, channel),
         cart_hold=hold,
+        kits=kits,
         request=Request(
             service=order.service,
             country=order.ship_to.country,
@@ -119,6 +133,41 @@ def draft(
             kept_back=(order.on_short or channel.on_short) == "refuse",
         ),
     )
+
+
+def _by_no(lines: Sequence[DraftLine]) -> dict[int, DraftLine]:
+    """Lines by their number less one, as in a list; where a kit was asked for there is a gap."""
+    return {line.line_no - 1: line for line in lines}
+
+
+def _kit(line_no: int, line: PlaceLine, product: Product, discount_minor: int) -> KitLine:
+    return KitLine(
+        line_no=line_no,
+        sku_id=product.sku_id,
+        quantity=line.quantity,
+        unit_price_minor=line.unit_price_minor,
+        tax_minor=line.tax_minor,
+        discount_minor=discount_minor,
+        parts=(),
+    )
+
+
+def _explode(
+    kit: KitLine,
+    line: PlaceLine,
+    products: Mapping[str, Product],
+    network: Network,
+    lines: list[DraftLine],
+    asked: int,
+) -> KitLine:
+    """Add the components' lines, numbered after all that were asked for; the kit, which knows them."""
+    last = max([asked, *(one.line_no for one in lines)])
+    parts = []
+    for no, part in enumerate(explode(line, products[line.sku], products, kit.discount_minor), start=last + 1):
+        made = _line(no, part.line, part.product, network, part.discount_minor)
+        lines.append(msgspec.structs.replace(made, asked_no=kit.line_no))
+        parts.append((no, part.line.quantity // kit.quantity))
+    return msgspec.structs.replace(kit, parts=parts)
 
 
 def demand(line_no: int, product: Product, kind: Kind, quantity: int, excluded: frozenset[int] = frozenset()) -> Demand:

@@ -145,7 +145,7 @@ async def _drafts(
     """Drafts by place of all that have no outcome yet; those that are wrong get theirs."""
     channels = await write.channels(tx)
     todo = [place for place in range(len(batch)) if place not in outcomes]
-    products = await catalog.load(tx, list({line.sku for place in todo for line in batch[place].order.lines}))
+    products = await catalog.load_whole(tx, list({line.sku for place in todo for line in batch[place].order.lines}))
     drafts: dict[int, Draft] = {}
     for place in todo:
         made = draft(batch[place], channels, products, network, holds, now)
@@ -253,7 +253,7 @@ def _refusal(made: Draft, network: Network, available: Mapping[Key, int]) -> Sho
     demands = {demand.line_no: demand for demand in made.request.demands}
     lines = [
         {
-            "line_no": line.line_no,
+            "line_no": line.asked_no or line.line_no,
             "sku": line.product.sku,
             "ordered": line.line.quantity,
             "missing": short[line.line_no],

@@ -137,6 +137,14 @@ INSERT INTO order_lines (order_id, line_no, sku_id, ordered, backordered, shortf
 SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
     $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])
 
+-- name: insert_kits
+INSERT INTO order_kits (order_id, line_no, sku_id, quantity, unit_price_minor, tax_minor, discount_minor, parts)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[], $8::jsonb[])
+
+-- name: order_kits
+SELECT line_no, sku_id, quantity, unit_price_minor, tax_minor, discount_minor, parts FROM order_kits
+WHERE order_id = $1 ORDER BY line_no
+
 -- name: insert_services
 INSERT INTO line_services (order_id, line_no, kind, detail, fee_minor)
 SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::jsonb[], $5::bigint[])

@@ -14,6 +14,7 @@ from doorstep.db import Tx
 from doorstep.kit.errors import NotFound
 from doorstep.kit.ids import show
 from doorstep.orders.answer_delay import question
+from doorstep.orders.kits import KitLine, kits_of
 from doorstep.orders.model import BUCKETS, LineRow, OrderRow
 from doorstep.orders.placing import PartView, part_view
 from doorstep.orders.store import SQL, addresses, contacts, lines, read
@@ -69,6 +70,19 @@ class LineView(msgspec.Struct, frozen=True, kw_only=True):
     kind_reason: str
     instructions: str
     services: Sequence[ServiceView]
+
+
+class KitView(msgspec.Struct, frozen=True, kw_only=True):
+    """A kit as it was ordered. `parts`: [line number of a component, its units in one kit] pairs; money is shared by
+    those lines.
+    """
+
+    line_no: int
+    sku: str
+    title: str
+    quantity: int
+    total_minor: int
+    parts: Sequence[tuple[int, int]]
 
 
 class ClaimView(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +206,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     customer: Person
     ship_to: Place
     lines: Sequence[LineView]
+    kits: Sequence[KitView]
     claims: Sequence[ClaimView]
     holds: Sequence[HoldRow]
     promises: Sequence[PromiseView]
@@ -215,8 +230,9 @@ async def order(tx: Tx, order_id: UUID) -> OrderView:
     if row is None:
         raise NotFound(f"There is no order {show('ord', order_id)}.")
     contact, address = (await contacts(tx, [order_id]))[order_id], (await addresses(tx, [order_id]))[order_id]
-    order_lines = (await lines(tx, [order_id]))[order_id]
-    titles = {each["sku_id"]: each for each in await tx.fetch(SQL.skus, [line.sku_id for line in order_lines])}
+    order_lines, kits = (await lines(tx, [order_id]))[order_id], await kits_of(tx, order_id)
+    sku_ids = [line.sku_id for line in order_lines] + [kit.sku_id for kit in kits]
+    titles = {each["sku_id"]: each for each in await tx.fetch(SQL.skus, sku_ids)}
     places = await inventory.locations(tx)
     history = await delivery.history(tx, order_id)
     late = await delay(tx, order_id)
@@ -234,6 +250,7 @@ async def order(tx: Tx, order_id: UUID) -> OrderView:
         customer=msgspec.convert(contact, Person, from_attributes=True),
         ship_to=msgspec.convert(address, Place, from_attributes=True),
         lines=[_line(line, titles[line.sku_id]) for line in order_lines],
+        kits=[_kit_view(kit, titles[kit.sku_id]) for kit in kits],
         claims=[
             ClaimView(line_no=claim.line_no, location=places[claim.location_id].code, quantity=claim.quantity)
             for claim in await inventory.claims_of(tx, [order_id])
@@ -274,6 +291,17 @@ def _line(line: LineRow, product: Any) -> LineView:
         kind_reason=line.kind_reason,
         instructions=line.instructions,
         services=[msgspec.convert(service, ServiceView, from_attributes=True) for service in line.services],
+    )
+
+
+def _kit_view(kit: KitLine, product: Any) -> KitView:
+    return KitView(
+        line_no=kit.line_no,
+        sku=product["sku"],
+        title=product["title"],
+        quantity=kit.quantity,
+        total_minor=kit.unit_price_minor * kit.quantity + kit.tax_minor - kit.discount_minor,
+        parts=kit.parts,
     )
 
 

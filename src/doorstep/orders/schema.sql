@@ -103,6 +103,22 @@ CREATE TABLE order_lines (
 -- Lines waiting for goods, oldest first, when goods arrive.
 CREATE INDEX order_lines_waiting ON order_lines (sku_id, order_id) WHERE backordered + shortfall > 0;
 
+-- A line that was a kit, as it was ordered; its components are lines of the order, and this number is none of theirs.
+CREATE TABLE order_kits (
+    order_id uuid NOT NULL REFERENCES orders,
+    line_no smallint NOT NULL CHECK (line_no >= 1),
+    sku_id integer NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
+    unit_price_minor bigint NOT NULL CHECK (unit_price_minor >= 0),
+    tax_minor bigint NOT NULL CHECK (tax_minor >= 0),
+    discount_minor bigint NOT NULL CHECK (discount_minor >= 0),
+    -- {"line_no of a component": its units in one kit}
+    -- This prevents a kit of nothing.
+    parts jsonb NOT NULL CHECK (jsonb_typeof(parts) = 'object' AND parts <> '{}'),
+    -- This prevents one line from being two kits.
+    PRIMARY KEY (order_id, line_no)
+);
+
 -- What is done to a line besides sending it.
 CREATE TABLE line_services (
     order_id uuid NOT NULL,

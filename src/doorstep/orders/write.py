@@ -104,7 +104,7 @@ async def _supply(tx: Tx, drafts: Sequence[Draft]) -> dict[int, datetime]:
 
 
 async def _insert_rare(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
-    """Rows that only some orders have: services of lines, holds, preferences."""
+    """Rows that only some orders have: services of lines, kits, preferences."""
     services = [
         (made.placing.order_id, line.line_no, kind, msgspec.to_builtins(detail), fee_minor)
         for made in drafts
@@ -113,6 +113,16 @@ async def _insert_rare(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
     ]
     if services:
         await tx.execute(SQL.insert_services, *_columns(services))
+    kits = [
+        (
+            *(made.placing.order_id, kit.line_no, kit.sku_id, kit.quantity),
+            *(kit.unit_price_minor, kit.tax_minor, kit.discount_minor, dict(kit.parts)),
+        )
+        for made in drafts
+        for kit in made.kits
+    ]
+    if kits:
+        await tx.execute(SQL.insert_kits, *_columns(kits))
     preferences = [
         (
             *(made.placing.order_id, terms.channel, "\n".join(terms.events), terms.only_if_late),

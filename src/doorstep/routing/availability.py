@@ -74,15 +74,34 @@ async def availability(
     if not seen.held:
         raise Invalid([Fault("/cart_hold", "There is no such cart hold.")])
     units, later = _units(seen, network, rules), _later(seen, network, rules)
+
+    def of(sku: str) -> tuple[int, Dated]:
+        sku_id = seen.sku_ids[sku]
+        now = units.get(sku_id, 0)
+        return now, _promise(now, *later[sku_id]) if sku_id in later else ()
+
     items = []
     for sku in skus:
-        sku_id = seen.sku_ids.get(sku)
-        if sku_id is None:
-            items.append(Availability(sku=sku, state="not_sold", units=0, band=None, promise=()))
+        if sku in seen.kits and all(part in seen.sku_ids for part, _ in seen.kits[sku]):
+            items.append(_item(sku, rules, *_scarcest([(*of(part), each) for part, each in seen.kits[sku]])))
+        elif sku in seen.sku_ids and sku not in seen.kits:
+            items.append(_item(sku, rules, *of(sku)))
         else:
-            now = units.get(sku_id, 0)
-            items.append(_item(sku, rules, now, _promise(now, *later[sku_id]) if sku_id in later else ()))
+            items.append(Availability(sku=sku, state="not_sold", units=0, band=None, promise=()))
     return Available(channel=channel, as_of=seen.now, items=items)
+
+
+def _scarcest(parts: Sequence[tuple[int, Dated, int]]) -> tuple[int, Dated]:
+    """How many kits there are now and by later dates: as many as the scarcest component allows. Each part is what there
+    is of it now, what by later dates, and how many one kit takes.
+    """
+    now = min(units // each for units, _, each in parts)
+    found: list[tuple[datetime, int]] = []
+    for at in sorted({by for _, later, _ in parts for by, _ in later}):
+        kits = min(max([units, *(more for by, more in later if by <= at)]) // each for units, later, each in parts)
+        if kits > (found[-1][1] if found else now):
+            found.append((at, kits))
+    return now, found
 
 
 def _units(seen: StockSeen, network: Network, rules: ChannelStock) -> dict[int, int]:

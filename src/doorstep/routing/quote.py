@@ -64,7 +64,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 
 async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
     """The options of a cart. Raises Invalid naming every line that cannot be sold as asked."""
-    products = await catalog.load(tx, [line.sku for line in cart.lines])
+    products = await catalog.load_whole(tx, [line.sku for line in cart.lines])
     faults = [fault for place, line in enumerate(cart.lines) for fault in _faults(line, products, f"/lines/{place}")]
     hold_id = parse("cht", cart.cart_hold) if cart.cart_hold else None
     if hold_id is not None and not await inventory.ever_held(tx, hold_id):
@@ -75,7 +75,7 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
         faults.append(Fault("/channel", f"There is no channel {cart.channel!r}."))
     if faults:
         raise Invalid(faults)
-    demands = [_demand(line_no, line, products[line.sku], network) for line_no, line in enumerate(cart.lines, start=1)]
+    demands, of_kits = _demands(cart, products, network)
     available = await inventory.read_stock(tx, {demand.sku_id for demand in demands}, now=now, cart=hold_id)
     own = {(one.sku_id, one.location_id): one.quantity for one in await _own(tx, hold_id)}
     offered = sorted(network.planner.services.values(), key=lambda service: (service.rank, service.service))
@@ -90,8 +90,39 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
                 demands=demands,
                 channel_id=rules.channel_id if rules else 0,
             )
-            options.append(_option(network, request, network.decide(request, available, own), now))
+            option = _option(network, request, network.decide(request, available, own), now)
+            options.append(_kits_short(option, of_kits) if of_kits else option)
     return options
+
+
+def _demands(
+    cart: QuoteRequest, products: Mapping[str, Product], network: Network
+) -> tuple[list[Demand], dict[int, tuple[int, int]]]:
+    """What is taken from shelves for a cart; and which of it is of kits: (line of the kit, units in one kit) by number.
+    Components are numbered after all lines, as placing does.
+    """
+    demands: list[Demand] = []
+    of_kits: dict[int, tuple[int, int]] = {}
+    last = len(cart.lines)
+    for line_no, line in enumerate(cart.lines, start=1):
+        product = products[line.sku]
+        if not product.components:
+            demands.append(_demand(line_no, line, product, network))
+        for part in product.components:
+            last += 1
+            of_kits[last] = line_no, part.quantity
+            units = msgspec.structs.replace(line, quantity=line.quantity * part.quantity)
+            demands.append(_demand(last, units, products[part.sku], network))
+    return demands, of_kits
+
+
+def _kits_short(option: Option, of_kits: Mapping[int, tuple[int, int]]) -> Option:
+    """What is short of kits, as kits: as many as the scarcest component lets go wanting."""
+    short: dict[int, int] = {}
+    for no, units in option.short:
+        line_no, each = of_kits.get(no, (no, 1))
+        short[line_no] = max(short.get(line_no, 0), -(-units // each))
+    return msgspec.structs.replace(option, short=sorted(short.items()))
 
 
 async def _own(tx: Tx, hold_id: UUID | None) -> list[CartClaim]:
@@ -100,12 +131,12 @@ async def _own(tx: Tx, hold_id: UUID | None) -> list[CartClaim]:
 
 def _faults(line: QuoteLine, products: Mapping[str, Product], at: str) -> list[Fault]:
     product = products.get(line.sku)
-    if product is None or not product.active:
+    if product is None or not catalog.sold(product, products):
         return [Fault(f"{at}/sku", f"There is no product {line.sku!r} for sale.")]
     faults = []
     if line.personalized and not product.personalization:
         faults.append(Fault(f"{at}/personalized", f"{line.sku} is not offered with personalization."))
-    if line.gift_wrap and not product.gift_wrap:
+    if line.gift_wrap and (product.components or not product.gift_wrap):
         faults.append(Fault(f"{at}/gift_wrap", f"{line.sku} cannot be gift-wrapped."))
     return faults
 

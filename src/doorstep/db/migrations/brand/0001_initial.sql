@@ -208,11 +208,17 @@ CREATE TABLE products (
     style text NOT NULL DEFAULT '' CHECK (length(style) <= 100),
     -- This prevents an option that is an option of nothing.
     option text NOT NULL DEFAULT '' CHECK (length(option) <= 40 AND (option = '' OR style <> '')),
+    -- What one of it is made of, when it is a kit: [{"sku", "quantity", "share"}]. Kits are not nested, and have no stock.
+    -- This prevents a kit that is printed on, or has variants.
+    components jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(components) = 'array'
+        AND (components = '[]' OR (personalization = '[]' AND style = ''))),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 -- Products by words of their SKU and title, or by how these begin.
 CREATE INDEX products_words ON products USING gin (to_tsvector('simple', sku || ' ' || title));
 CREATE INDEX products_style ON products (style) WHERE style <> '';
+-- Kits, found without a look at the rest.
+CREATE INDEX products_kits ON products (sku_id) WHERE components <> '[]';
 -- Where goods are and where work is done.
 CREATE TABLE locations (
     location_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -626,6 +632,22 @@ CREATE TABLE order_lines (
 ) WITH (fillfactor = 70);
 -- Lines waiting for goods, oldest first, when goods arrive.
 CREATE INDEX order_lines_waiting ON order_lines (sku_id, order_id) WHERE backordered + shortfall > 0;
+
+-- A line that was a kit, as it was ordered; its components are lines of the order, and this number is none of theirs.
+CREATE TABLE order_kits (
+    order_id uuid NOT NULL REFERENCES orders,
+    line_no smallint NOT NULL CHECK (line_no >= 1),
+    sku_id integer NOT NULL,
+    quantity integer NOT NULL CHECK (quantity BETWEEN 1 AND 1000000),
+    unit_price_minor bigint NOT NULL CHECK (unit_price_minor >= 0),
+    tax_minor bigint NOT NULL CHECK (tax_minor >= 0),
+    discount_minor bigint NOT NULL CHECK (discount_minor >= 0),
+    -- {"line_no of a component": its units in one kit}
+    -- This prevents a kit of nothing.
+    parts jsonb NOT NULL CHECK (jsonb_typeof(parts) = 'object' AND parts <> '{}'),
+    -- This prevents one line from being two kits.
+    PRIMARY KEY (order_id, line_no)
+);
 
 -- What is done to a line besides sending it.
 CREATE TABLE line_services (
