@@ -407,3 +407,36 @@ async def test_what_was_changed_again_is_not_set_back(shop: Shop, hire: Hire) ->
     await desk.post(f"/console/audit-log/{show('aud', parse('ord', 'ord_' + '0' * 32))}/set-back", expect=404)
     agent = await hire("agent")
     await agent.post(f"/console/audit-log/{entry}/set-back", expect=403)
+
+
+async def test_what_a_channel_sells_is_set_and_noted(shop: Shop, hire: Hire) -> None:
+    desk = await hire("admin")
+    path = f"{AT}/channels/web/stock"
+    page = await desk.get(path)
+    assert all(one in page for one in ("North warehouse", "at-workshop", 'name="bands"'))
+    assert path in await desk.get(f"{AT}/channels/web")
+    wanted: dict[str, object] = {
+        "at-south": "on",
+        "buffer_units": "2",
+        "buffer_percent": "10",
+        "show_at_most": "",
+        "bands": "5, 20",
+    }
+    await desk.post(path, wanted)
+    assert await shop.get("/v1/channels/web/stock") == {
+        "locations": ["south"], "buffer_units": 2, "buffer_percent": 10, "show_at_most": None, "bands": [5, 20]
+    }  # fmt: skip
+    assert re.search(r'name="at-south" checked', await desk.get(path))
+    assert [(action, detail["after"]["locations"]) for action, detail in await log(shop)] == [
+        ("channels.stock", ["south"])
+    ]
+    for wrong in ({"bands": EVIL}, {"bands": "20, 5"}, {"buffer_percent": "101"}, {"show_at_most": "3"}):
+        refused = await desk.post(path, {**wanted, **wrong}, expect=422)
+        assert EVIL not in refused.text
+    await desk.post(f"{AT}/channels/nowhere/stock", wanted, expect=404)
+    agent = await hire("agent")
+    await agent.post(path, wanted, expect=403)
+    await desk.post(path, {"buffer_units": "0"})
+    assert (await shop.get("/v1/channels/web/stock"))["locations"] is None
+    await desk.post(f"{AT}/locations/north", {**LOCATION, "feed_max_age_minutes": "30", "stale_stock": "sell"})
+    assert re.search(r'name="feed_max_age_minutes" type="number" value="30"', (await desk.get(f"{AT}/locations/north")))

@@ -10,7 +10,7 @@ import msgspec
 
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
-from doorstep.inventory.model import Location
+from doorstep.inventory.model import Location, StaleStock
 from doorstep.kit.errors import Fault, Invalid
 
 _TIMEZONES = available_timezones()
@@ -19,7 +19,11 @@ Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class PutLocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A location as an integrator gives it; `code` is its natural key."""
+    """A location as an integrator gives it; `code` is its natural key.
+
+    With `feed_max_age_minutes` its stock is unknown when the last feed speaks of a moment longer ago, or none has come;
+    `stale_stock` says whether it is then withheld, or sold all the same.
+    """
 
     code: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")]
     name: Short
@@ -34,6 +38,8 @@ class PutLocation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     capabilities: Sequence[Capability] = ()
     enabled: bool = True
     priority: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 100
+    feed_max_age_minutes: Annotated[int, msgspec.Meta(ge=1, le=525_600)] | None = None
+    stale_stock: StaleStock = "withhold"
 
 
 async def put_locations(tx: Tx, wanted: Sequence[PutLocation]) -> int:
@@ -51,7 +57,8 @@ async def put_locations(tx: Tx, wanted: Sequence[PutLocation]) -> int:
             (
                 *(location.code, location.name, location.kind, location.enabled, location.priority, location.country),
                 *(location.postcode, location.city, location.street, location.latitude, location.longitude),
-                *(location.timezone, sorted(set(location.capabilities))),
+                *(location.timezone, sorted(set(location.capabilities)), location.feed_max_age_minutes),
+                location.stale_stock,
             )
             for location in sorted(wanted, key=lambda location: location.code)
         ],

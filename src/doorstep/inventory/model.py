@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import ClassVar, Literal
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 import msgspec
 
 from doorstep.journal import Event
 
+LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
+StaleStock = Literal["withhold", "sell"]
 Disposition = Literal["restock", "refurbish", "damaged", "scrap", "return_to_vendor"]
 
 
@@ -34,6 +36,26 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     capabilities: frozenset[str]
     fed_as_of: datetime | None = None
+    feed_max_age_minutes: int | None = None
+    stale_stock: StaleStock = "withhold"
+
+    @property
+    def known_until(self) -> datetime | None:
+        """When its stock becomes unknown, if no feed comes; None: never."""
+        if self.feed_max_age_minutes is None:
+            return None
+        if self.fed_as_of is None:
+            return LONG_AGO
+        return self.fed_as_of + timedelta(minutes=self.feed_max_age_minutes)
+
+    def unknown(self, now: datetime) -> bool:
+        """Whether its feed is too old, so that nobody knows its stock."""
+        until = self.known_until
+        return until is not None and now > until
+
+    def withheld(self, now: datetime) -> bool:
+        """Whether it is not sold from for that."""
+        return self.stale_stock == "withhold" and self.unknown(now)
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

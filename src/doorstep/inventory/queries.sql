@@ -327,12 +327,14 @@ ORDER BY w.sku_id, w.location_id LIMIT $5
 SELECT * FROM locations ORDER BY location_id
 
 -- name: put_location
-INSERT INTO locations (code, name, kind, enabled, priority, country, postcode, city, street, latitude, longitude, timezone, capabilities)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO locations (code, name, kind, enabled, priority, country, postcode, city, street, latitude, longitude, timezone, capabilities,
+    feed_max_age_minutes, stale_stock)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 ON CONFLICT (code) DO UPDATE SET name = excluded.name, kind = excluded.kind, enabled = excluded.enabled,
     priority = excluded.priority, country = excluded.country, postcode = excluded.postcode, city = excluded.city,
     street = excluded.street, latitude = excluded.latitude, longitude = excluded.longitude,
-    timezone = excluded.timezone, capabilities = excluded.capabilities
+    timezone = excluded.timezone, capabilities = excluded.capabilities,
+    feed_max_age_minutes = excluded.feed_max_age_minutes, stale_stock = excluded.stale_stock
 RETURNING location_id
 
 -- name: list_stock

@@ -16,7 +16,11 @@ CREATE TABLE locations (
     -- What can be done here: personalize, gift_wrap, fragile, hazmat, oversize, cold, returns.
     capabilities text[] NOT NULL DEFAULT '{}',
     -- The moment of which the last feed spoke that was taken whole; nothing when the location is not fed.
-    fed_as_of timestamptz
+    fed_as_of timestamptz,
+    -- A feed older than this (none at all is) leaves the stock unknown; null: it may be as old as it is.
+    feed_max_age_minutes integer CHECK (feed_max_age_minutes BETWEEN 1 AND 525600),
+    -- What is done with stock that is unknown: it is not sold, or sold all the same.
+    stale_stock text NOT NULL DEFAULT 'withhold' CHECK (stale_stock IN ('withhold', 'sell'))
 );
 
 CREATE TABLE stock (

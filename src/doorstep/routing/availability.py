@@ -18,7 +18,7 @@ from doorstep.kit.errors import Fault, Invalid
 from doorstep.kit.limits import LOW_STOCK
 from doorstep.routing.network import Network, NetworkCache
 
-State = Literal["in_stock", "low", "out", "backorder", "not_sold"]
+State = Literal["in_stock", "low", "out", "backorder", "unknown", "not_sold"]
 Dated = Sequence[tuple[datetime, int]]  # (by, units)
 
 
@@ -74,6 +74,7 @@ async def availability(
     if not seen.held:
         raise Invalid([Fault("/cart_hold", "There is no such cart hold.")])
     units, later = _units(seen, network, rules), _later(seen, network, rules)
+    unsure = _unsure(seen, network, rules)
 
     def of(sku: str) -> tuple[int, Dated]:
         sku_id = seen.sku_ids[sku]
@@ -83,9 +84,10 @@ async def availability(
     items = []
     for sku in skus:
         if sku in seen.kits and all(part in seen.sku_ids for part, _ in seen.kits[sku]):
-            items.append(_item(sku, rules, *_scarcest([(*of(part), each) for part, each in seen.kits[sku]])))
+            known = unsure.isdisjoint(seen.sku_ids[part] for part, _ in seen.kits[sku])
+            items.append(_item(sku, rules, *_scarcest([(*of(part), each) for part, each in seen.kits[sku]]), known))
         elif sku in seen.sku_ids and sku not in seen.kits:
-            items.append(_item(sku, rules, *of(sku)))
+            items.append(_item(sku, rules, *of(sku), seen.sku_ids[sku] not in unsure))
         else:
             items.append(Availability(sku=sku, state="not_sold", units=0, band=None, promise=()))
     return Available(channel=channel, as_of=seen.now, items=items)
@@ -106,13 +108,27 @@ def _scarcest(parts: Sequence[tuple[int, Dated, int]]) -> tuple[int, Dated]:
 
 def _units(seen: StockSeen, network: Network, rules: ChannelStock) -> dict[int, int]:
     """Units the channel may sell now, by sku_id."""
-    usual = network.selling(rules, frozenset())
-    special = {sku_id: network.selling(rules, handling) for sku_id, handling in seen.handling.items()}
+    usual = network.selling(rules, frozenset(), seen.now)
+    special = {sku_id: network.selling(rules, handling, seen.now) for sku_id, handling in seen.handling.items()}
     units: dict[int, int] = {}
     for sku_id, place, free in _free(seen, rules):
         if free > 0 and place in special.get(sku_id, usual):
             units[sku_id] = units.get(sku_id, 0) + free
     return units
+
+
+def _unsure(seen: StockSeen, network: Network, rules: ChannelStock) -> set[int]:
+    """The SKUs of which nothing is there for sure, but perhaps at a location whose feed is too old."""
+    doubtful = {one.location_id for one in network.unknown(seen.now) if rules.sees(one.location_id)}
+    if not doubtful:
+        return set()
+    usual, sure, unsure = frozenset[str](), set(), set()
+    for sku_id, place, free in _free(seen, rules):
+        if place in doubtful:
+            unsure.add(sku_id)
+        elif free > 0 and place in network.selling(rules, seen.handling.get(sku_id, usual), seen.now):
+            sure.add(sku_id)
+    return unsure - sure
 
 
 def _free(seen: StockSeen, rules: ChannelStock) -> Iterator[tuple[int, int, int]]:
@@ -132,7 +148,7 @@ def _later(seen: StockSeen, network: Network, rules: ChannelStock) -> Mapping[in
     """
     dated: dict[int, dict[datetime, int]] = {}
     for sku_id, place, at, units in seen.coming():
-        if at > seen.now and place in network.selling(rules, seen.handling.get(sku_id, frozenset())):
+        if at > seen.now and place in network.selling(rules, seen.handling.get(sku_id, frozenset()), seen.now):
             by = dated.setdefault(sku_id, {})
             by[at] = by.get(at, 0) + units
     if not dated:
@@ -155,9 +171,11 @@ def _promise(now: int, supply: Dated, waiting: int) -> Dated:
     return found
 
 
-def _item(sku: str, rules: ChannelStock, now: int, later: Dated) -> Availability:
+def _item(sku: str, rules: ChannelStock, now: int, later: Dated, known: bool) -> Availability:
     """A SKU as the channel shows it."""
     state: State = "in_stock" if now > LOW_STOCK else "low" if now > 0 else "backorder" if later else "out"
+    if not known:
+        state = "unknown"
     if rules.bands:
         promise = [Supply(by=by, units=None) for by, _ in later]
         return Availability(sku=sku, state=state, units=None, band=_band(rules.bands, now), promise=promise)

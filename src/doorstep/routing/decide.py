@@ -47,6 +47,8 @@ def _filter(request: Request, locations: Sequence[Location]) -> tuple[list[Locat
     for location in sorted(locations, key=lambda location: (location.priority, location.location_id)):
         if not location.enabled:
             out.append(Candidate(location_id=location.location_id, out="disabled"))
+        elif location.withheld(request.ready_from):
+            out.append(Candidate(location_id=location.location_id, out="its stock feed is too old"))
         elif not any(_can(location, demand) for demand in request.demands):
             out.append(Candidate(location_id=location.location_id, out="cannot do the work, or was excluded"))
         elif len(open_) == CANDIDATE_LOCATIONS:

@@ -30,7 +30,9 @@ class Network:
         self.channels = channels or {}
         self._list = list(locations.values())
         self._bound = {one.channel_id: one for one in self.channels.values() if one.binds}
-        self._selling: dict[tuple[int, frozenset[str]], frozenset[int]] = {}
+        self._selling: dict[tuple[int, frozenset[str], frozenset[int]], frozenset[int]] = {}
+        fed = [one.known_until for one in self._list if one.enabled and one.known_until is not None]
+        self._known_until = min(fed, default=None)  # before then no feed is too old
         self._quick = Quick(planner, self._list)
 
     @classmethod
@@ -38,17 +40,29 @@ class Network:
         """Read the tables now."""
         return cls(await delivery.planner(tx), await inventory.locations(tx), await inventory.channel_stock(tx))
 
-    def selling(self, rules: ChannelStock, needs: frozenset[str]) -> frozenset[int]:
+    def all_known(self, now: datetime) -> bool:
+        """Whether no location's feed is too old."""
+        return self._known_until is None or now <= self._known_until
+
+    def unknown(self, now: datetime) -> list[Location]:
+        """The locations in use whose feed is too old."""
+        return [] if self.all_known(now) else [one for one in self._list if one.enabled and one.unknown(now)]
+
+    def selling(self, rules: ChannelStock, needs: frozenset[str], now: datetime) -> frozenset[int]:
         """The locations an order of the channel would be looked at for, when it wants one thing with these needs."""
-        known = self._selling.get((rules.channel_id, needs))
+        withheld = frozenset(one.location_id for one in self.unknown(now) if one.withheld(now))
+        known = self._selling.get((rules.channel_id, needs, withheld))
         if known is None:
             able = [
                 (one.priority, one.location_id)
                 for one in self._list
-                if one.enabled and needs <= one.capabilities and rules.sees(one.location_id)
+                if one.enabled
+                and needs <= one.capabilities
+                and rules.sees(one.location_id)
+                and one.location_id not in withheld
             ]
             known = frozenset(place for _, place in sorted(able)[:CANDIDATE_LOCATIONS])
-            self._selling[rules.channel_id, needs] = known
+            self._selling[rules.channel_id, needs, withheld] = known
         return known
 
     def reaches(self, service: str, country: str, postcode: str) -> bool:
@@ -64,7 +78,7 @@ class Network:
         """Choose locations for a request; see `decide`. The service must deliver there (`goes_to`). Of what is
         available, `own` is what the cart that asks holds itself.
         """
-        if request.channel_id not in self._bound:
+        if request.channel_id not in self._bound and self.all_known(request.ready_from):
             quick = self._quick.choose(request, available)
             if quick:
                 return quick

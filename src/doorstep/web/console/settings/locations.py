@@ -160,7 +160,8 @@ _FIELDS: Final = {field.name for field in msgspec.structs.fields(PutLocation)} -
 
 def to_form(location: Location) -> dict[str, str]:
     """The form's fields of a location."""
-    fields = {name: str(getattr(location, name)) for name in _FIELDS}
+    known = {name: getattr(location, name) for name in _FIELDS}
+    fields = {name: "" if value is None else str(value) for name, value in known.items()}
     return fields | {f"can-{one}": "on" for one in location.capabilities}
 
 
