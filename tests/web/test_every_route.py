@@ -27,7 +27,7 @@ OPEN = {
 OPEN_BELOW = ("/o/{token:str}/", "/v1/webhooks/")
 _PREFIXES = {
     "order_id": "ord", "exception_id": "exc", "return_id": "ret", "shipment_id": "shp", "fulfillment_order_id": "ful",
-    "hold_id": "cht", "key_id": "key",
+    "hold_id": "cht", "key_id": "key", "feed_id": "fed",
 }  # fmt: skip
 
 

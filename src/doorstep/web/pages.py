@@ -117,8 +117,9 @@ async def upload(request: Request[Any, Any, Any], name: str) -> bytes:
 
 
 async def _parts(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
-    if len(await request.body()) > UPLOAD_BYTES:
-        raise Malformed(f"The form is too large: {UPLOAD_BYTES:,} bytes at most.")
+    most: int = request.route_handler.opt.get("upload_bytes", UPLOAD_BYTES)
+    if len(await request.body()) > most:
+        raise Malformed(f"The form is too large: {most:,} bytes at most.")
     try:
         parts = list((await request.form()).multi_items())
     except (HTTPException, ValueError, LookupError):

@@ -59,14 +59,14 @@ class ChangeFirst(Problem):
     status, kind, title = 403, "change-password-first", "Please choose a password of your own"
 
 
-def needs(permission: Permission) -> dict[str, Any]:
+def needs(permission: Permission, **opt: object) -> dict[str, Any]:
     """What a console route is made with: `@get("/console/orders", **needs("orders.read"))`. Handlers may ask for
-    `staff`.
+    `staff`. `opt` may say `upload_bytes`, for files larger than usual.
     """
     from doorstep.web.console.frame import trouble  # it shows the page in which this module's errors are told
 
     return {
-        "opt": {"public": True, "needs": permission},
+        "opt": {"public": True, "needs": permission, **opt},
         "guards": [guard],
         "dependencies": {"staff": Provide(here)},
         "include_in_schema": False,
