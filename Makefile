@@ -10,7 +10,7 @@ COMPILE     := uv pip compile --universal --python-version 3.11 --generate-hashe
 
 MAKEFLAGS     += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo-json up test test-system test-browser pictures journey check format lock sabotage million claims bench clean
+.PHONY: help setup run demo-json up test test-system test-browser pictures journey check format lock sabotage million claims kills bench clean
 .NOTPARALLEL:
 
 help: ## list these commands
@@ -67,6 +67,9 @@ million: setup ## search among a million orders: how long each kind of question 
 
 claims: setup ## a million claims by 64 writers: nothing oversold, no deadlock, each refusal proven true (some 15 minutes)
 	@$(VENV)/python -m tests.claims $(if $(CLAIMS),--claims $(CLAIMS)) $(if $(SEED),--seed $(SEED))
+
+kills: setup ## kill -9 of server, worker and PostgreSQL under load, a hundred times: nothing lost, nothing twice
+	@$(VENV)/python -m tests.kills $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 sabotage: setup ## take the safeguards away one by one; a named test must fail each time
 	@$(VENV)/python -m tests.sabotage

@@ -69,8 +69,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def errors(self) -> list[str]:
-        """Answers that are no refusal and no conflict: the product failed."""
-        return [f"{name}: {many}" for name, many in self.done.items() if "internal" in name or "unavailable" in name]
+        """Answers that are no refusal, no conflict and no plea to come again: the product failed."""
+        return [f"{name}: {many}" for name, many in self.done.items() if "internal" in name]
 
     def faults(self) -> list[str]:
         """Everything that is not as it must be."""

@@ -75,6 +75,11 @@ class Stage:
         self._supervisor = supervisor
 
     @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name, of those that run now."""
+        return self._supervisor.pids
+
+    @property
     def api_url(self) -> str:
         """Where the server answers."""
         return _local(self.ports.server)
