@@ -49,7 +49,7 @@ WAVE: Final = 200  # what one request of the API takes
 BATCH: Final = 200
 SKUS: Final = 5_000
 ROAD: Final[tuple[TrackingStatus, ...]] = ("in_transit", "out_for_delivery", "delivered")
-UNDER_WAY: Final = 6_000  # orders that are not delivered yet, at most, while all steps run at once
+UNDER_WAY: Final = 2_000  # orders that are not delivered yet, at most, while all steps run at once
 PATIENCE_S: Final = 900.0
 
 SQL: Final = Statements("bench/flow.sql", Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))

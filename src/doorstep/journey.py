@@ -83,7 +83,8 @@ REACTIONS: Final = reactions(
         *JOURNEY,
         *(when(event, insights.index_orders) for event in FOUND_ANEW),
         *(when(event, insights.add_up) for event in ADDED_UP),
-    )
+    ),
+    later=(insights.index_orders, insights.add_up),
 )
 
 # Work with the outside, or for later: an intent written by a step above, carried out by a job.

@@ -128,6 +128,41 @@ async def test_a_deadlock_is_not_the_events_fault(journal: Journal) -> None:
     assert await journal.value("SELECT count(*) FROM parked") == 0
 
 
+async def test_what_comes_later_gives_way_to_the_others_and_gathers_what_came_meanwhile(journal: Journal) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def soon(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
+        seen.append(("soon", len(events)))
+
+    async def later(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
+        seen.append(("later", len(events)))
+
+    async def tell() -> None:
+        await journal.tell(order_id, "more")
+        await give_positions(journal.brand)
+
+    order_id = await journal.order()
+    reactor = Reactor(
+        journal.brand,
+        [
+            Reaction(name="test.later", kinds=(Happened.KIND,), handler=later, later=True),
+            Reaction(name="test.soon", kinds=(Happened.KIND,), handler=soon),
+        ],
+    )
+    await reactor.prepare()
+    reactor._read_at = float("inf")  # the second never passes
+    for _ in range(3):
+        await tell()
+        assert await reactor.run_once() == 1
+    assert seen == [("soon", 1)] * 3
+    assert await reactor.run_once() == 3
+    assert seen.pop() == ("later", 3)
+    await tell()
+    reactor._read_at = float("-inf")  # it has passed long ago
+    assert await reactor.run_once() == 2
+    assert seen[-2:] == [("soon", 1), ("later", 1)]
+
+
 async def test_express_is_served_before_standard_that_came_first(journal: Journal) -> None:
     standard, express = await journal.order(lane=1), await journal.order(lane=0)
     await journal.tell(standard, "standard")

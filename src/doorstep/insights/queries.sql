@@ -160,10 +160,14 @@ FROM order_lines WHERE order_id = ANY($1) GROUP BY order_id
 
 -- name: first_promises
 -- By shipment: the first date that was promised for what is in it, null when there was none.
-SELECT l.shipment_id, max(p.promised_by) AS first_date
-FROM package_lines l JOIN shipments s USING (shipment_id)
-JOIN promises p ON p.order_id = s.order_id AND p.line_no = l.line_no AND p.version = 1
-WHERE l.shipment_id = ANY($1) GROUP BY l.shipment_id
+-- One parcel after the other: PostgreSQL, who does not know how few lines one has, else compares each with each.
+SELECT n.shipment_id, d.first_date FROM unnest($1::uuid[]) AS n (shipment_id)
+CROSS JOIN LATERAL (
+    SELECT max(p.promised_by) AS first_date
+    FROM package_lines l JOIN shipments s USING (shipment_id)
+    JOIN promises p ON p.order_id = s.order_id AND p.line_no = l.line_no AND p.version = 1
+    WHERE l.shipment_id = n.shipment_id
+) d
 
 -- name: add_figures
 -- In the order of the key, so that two workers do not wait for each other in a circle.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
@@ -41,11 +41,16 @@ Handler = Callable[..., Awaitable[None]]
 
 
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
-    """What follows: after any of these kinds of event, this handler, `handler(tx, events, now=now)`."""
+    """What follows: after any of these kinds of event, this handler, `handler(tx, events, now=now)`.
+
+    `later`: nothing follows from it, and many events cost it little more than one. It gives way to the others, for a
+    second at most, and then takes EVENTS_GATHERED at a time.
+    """
 
     name: str
     kinds: tuple[str, ...]
     handler: Handler
+    later: bool = False
 
 
 def when(event: type[Event], *handlers: Handler) -> tuple[tuple[type[Event], Handler], ...]:
@@ -57,14 +62,17 @@ def when(event: type[Event], *handlers: Handler) -> tuple[tuple[type[Event], Han
     return tuple((event, handler) for handler in handlers)
 
 
-def reactions(journey: Sequence[tuple[tuple[type[Event], Handler], ...]]) -> tuple[Reaction, ...]:
+def reactions(
+    journey: Sequence[tuple[tuple[type[Event], Handler], ...]], *, later: Collection[Handler] = ()
+) -> tuple[Reaction, ...]:
     """The journey's rows, turned round: each handler with all the events it follows."""
     kinds: dict[Handler, list[str]] = {}
     for row in journey:
         for event, handler in row:
             kinds.setdefault(handler, []).append(event.KIND)
     return tuple(
-        Reaction(name=name_of(handler), kinds=tuple(behind), handler=handler) for handler, behind in kinds.items()
+        Reaction(name=name_of(handler), kinds=tuple(behind), handler=handler, later=handler in later)
+        for handler, behind in kinds.items()
     )
 
 

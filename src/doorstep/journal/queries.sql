@@ -26,11 +26,13 @@ ORDER BY n.place
 SELECT position FROM relay FOR UPDATE SKIP LOCKED
 
 -- name: give_positions
+-- By ctid, which nobody but the relay, under its lease, can change: joined by `ord`, PostgreSQL, who takes what waits for
+-- little, at times compared each event with each.
 WITH next AS (
-    SELECT ord, row_number() OVER (ORDER BY ord) AS step
-    FROM (SELECT ord FROM events WHERE position IS NULL ORDER BY ord LIMIT $2) waiting
+    SELECT at, row_number() OVER (ORDER BY ord) AS step
+    FROM (SELECT ctid AS at, ord FROM events WHERE position IS NULL ORDER BY ord LIMIT $2) waiting
 ), given AS (
-    UPDATE events e SET position = $1 + next.step FROM next WHERE e.ord = next.ord AND e.position IS NULL
+    UPDATE events e SET position = $1 + next.step FROM next WHERE e.ctid = next.at
     RETURNING e.kind, e.lane, e.partition, e.position
 ), headed AS (
     INSERT INTO heads (kind, lane, partition, position, events)
@@ -65,7 +67,7 @@ WHERE reaction = $1 AND lane = $2 AND partition = ANY($3) FOR UPDATE SKIP LOCKED
 
 -- name: next_events
 SELECT e.event_id, e.position, e.order_id, e.lane, e.partition, e.kind, e.actor, e.data, e.occurred_at,
-    clock_now() AS now, EXISTS (SELECT 1 FROM parked p WHERE p.reaction = $6 AND p.order_id = e.order_id) AS parked
+    (SELECT clock_now()) AS now, EXISTS (SELECT 1 FROM parked p WHERE p.reaction = $6 AND p.order_id = e.order_id) AS parked
 FROM unnest($2::smallint[], $3::bigint[]) AS c (partition, position)
 CROSS JOIN LATERAL (
     SELECT * FROM events v WHERE v.lane = $1 AND v.partition = c.partition AND v.position > c.position AND v.kind = ANY($4)

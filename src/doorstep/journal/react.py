@@ -17,7 +17,14 @@ from doorstep.db import Brand, Tx
 from doorstep.db.pool import GONE, clock_now
 from doorstep.journal.append import SQL
 from doorstep.journal.model import Event, Reaction, Recorded, decode
-from doorstep.kit.limits import EVENTS_PER_REACTION, EVENTS_SHARED, PARTITIONS, REACTIONS_AT_ONCE
+from doorstep.kit.limits import (
+    EVENTS_GATHERED,
+    EVENTS_PER_REACTION,
+    EVENTS_SHARED,
+    PARTITIONS,
+    REACTIONS_AT_ONCE,
+    READ_WITHIN_S,
+)
 
 log = structlog.get_logger()
 
@@ -33,6 +40,7 @@ class Reactor:
         self._reactions = {reaction.name: reaction for reaction in reactions}
         pairs = [(reaction.name, kind) for reaction in reactions for kind in reaction.kinds]
         self._names, self._kinds = [name for name, _ in pairs], [kind for _, kind in pairs]
+        self._read_at = -READ_WITHIN_S
 
     async def prepare(self) -> None:
         """Give each reaction its cursors. A reaction new in this version starts with what happens from now on."""
@@ -42,13 +50,20 @@ class Reactor:
     async def run_once(self) -> int:
         """One batch of every reaction that has something to do, express lane first; returns the number of events.
 
-        Looks again once the express lane had anything: standard never goes in front of express.
+        Looks again once the express lane had anything: standard never goes in front of express. What comes `later`
+        waits until the others have nothing to do, or for a second.
         """
         async with self._brand.reading() as connection:
             due = await connection.fetch(SQL.due_cursors, self._names, self._kinds)
-        batches = _together(due)
+        later = [cursor for cursor in due if self._reactions[cursor["reaction"]].later]
+        batches = _together([cursor for cursor in due if not self._reactions[cursor["reaction"]].later])
         express = [batch for batch in batches if batch[0][1] == 0]
-        return await self._side_by_side(express) or await self._side_by_side(batches[len(express) :])
+        done = await self._side_by_side(express) or await self._side_by_side(batches[len(express) :])
+        time = asyncio.get_running_loop().time()
+        if later and (not done or time - self._read_at > READ_WITHIN_S):
+            self._read_at = time
+            done += await self._side_by_side(_together(later))
+        return done
 
     async def _side_by_side(self, batches: Sequence[tuple[tuple[str, int], Sequence[int]]]) -> int:
         """Reactions do not wait for one another: while the database works for one, another one computes."""
@@ -82,7 +97,7 @@ class Reactor:
                     [cursor["partition"] for cursor in taken],
                     [cursor["position"] for cursor in taken],
                     list(reaction.kinds),
-                    EVENTS_PER_REACTION,
+                    EVENTS_GATHERED if reaction.later else EVENTS_PER_REACTION,
                     reaction.name,
                 )
                 if not rows:

@@ -22,7 +22,7 @@ RETURNING update_id
 -- All that messages say, in one round trip. Names and addresses are read here, at the last moment, and kept nowhere.
 SELECT u.update_id, u.order_id, u.kind, u.channel, u.locale, u.data, u.bad_news, u.status, o.number, o.currency,
     o.total_minor, CASE WHEN v.known THEN v.promised_by ELSE o.promised_by END AS promised_by, c.name, c.email, c.phone, b.title AS shop, b.brand, r.number AS return_number,
-    r.refund_by, x.number AS exchange_of, i.items, clock_now() AS now, k.accent, k.logo,
+    r.refund_by, x.number AS exchange_of, i.items, (SELECT clock_now()) AS now, k.accent, k.logo,
     (SELECT jsonb_object_agg(w.language, jsonb_build_array(w.subject, w.body, w.sms)) FROM wordings w WHERE w.kind = u.kind)
         AS wordings,
     coalesce((SELECT l.timezone FROM locations l WHERE l.enabled ORDER BY l.priority, l.location_id LIMIT 1), 'UTC')
@@ -48,7 +48,7 @@ CROSS JOIN LATERAL (
 WHERE u.update_id = ANY($1)
 
 -- name: sent
-UPDATE updates SET status = 'sent', sent_at = clock_now() WHERE update_id = ANY($1) AND status = 'wanted'
+UPDATE updates SET status = 'sent', sent_at = (SELECT clock_now()) WHERE update_id = ANY($1) AND status = 'wanted'
 RETURNING update_id, sent_at
 
 -- name: not_sent
