@@ -42,6 +42,9 @@ JOURNEY: Final = (
     # waits now; → delivery.Repromised if later or unknown
     when(delivery.Repromised, updates.tell),
     when(inventory.Received, orders.allocate_waiting),  # → orders.Allocated, first come, first served
+    # supply that a claim is on moves: it comes later, earlier, less or not at all, or a place on an earlier one is free
+    when(inventory.SupplyMoved, orders.follow_supply),  # → orders.Redated
+    when(orders.Redated, delivery.repromise),  # → delivery.Repromised, to earlier too
     when(orders.Allocated, fulfillment.open_orders, delivery.repromise, updates.tell),  # → fulfillment.Activated, and
     # delivery.Repromised when the date was unknown or is another now
     # fulfill: someone accepts or rejects, picks, personalizes, wraps, packs
@@ -70,7 +73,7 @@ JOURNEY: Final = (
 # read: after each of these, an order is found by other words or filters than before. Nothing follows from it.
 FOUND_ANEW: Final = (
     orders.Placed, orders.HoldPlaced, orders.HoldReleased, orders.AddressChanged, orders.Canceled,
-    orders.Rerouted, orders.Backordered, orders.Allocated, delivery.Repromised,
+    orders.Rerouted, orders.Backordered, orders.Allocated, orders.Redated, delivery.Repromised,
     payments.Authorized, payments.Captured, payments.Refunded, payments.Voided, payments.Failed,
     fulfillment.Rejected, fulfillment.ShortPicked, fulfillment.Activated,
     shipping.LabelBought, shipping.HandedOver, shipping.Late, shipping.Lost, shipping.CameBack, shipping.Delivered,
@@ -89,6 +92,8 @@ REACTIONS: Final = reactions(
 
 # Work with the outside, or for later: an intent written by a step above, carried out by a job.
 WORK: Final = (
+    does("inventory.watch_supply", inventory.watch_supply),  # from a delivery's date: an exception when it has not come
+    does("inventory.release_product", inventory.release_products),  # from a release's date; → inventory.Received
     does("payments.call", payments.perform, owner="finance"),  # from authorize, capture, refund, reduce
     does("shipping.buy_label", shipping.buy_label, owner="warehouse"),  # from prepare, and from a return by label
     does("shipping.cancel_label", shipping.cancel_label, owner="shipping"),  # from a return that ends without it

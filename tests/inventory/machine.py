@@ -89,7 +89,12 @@ class Inventory(Compared):
             async with self.world.brand.transaction() as tx:
                 sent = {self.world.skus[name]: some}
                 await inventory.expect(
-                    tx, reference=reference, location_id=self.world.places[place], units=sent, expected_at=when
+                    tx,
+                    reference=reference,
+                    location_id=self.world.places[place],
+                    units=sent,
+                    expected_at=when,
+                    now=self.model.now,
                 )
 
         self.run(act())

@@ -31,6 +31,9 @@ WORK = reactions(
         when(orders.Allocated, fulfillment.open_orders),
         when(orders.Rerouted, fulfillment.open_orders),
         when(inventory.Received, orders.allocate_waiting),
+        when(inventory.SupplyMoved, orders.follow_supply),
+        when(orders.Backordered, fulfillment.open_orders, delivery.repromise),
+        when(orders.Redated, delivery.repromise),
         when(fulfillment.Rejected, orders.reroute),
         when(fulfillment.ShortPicked, orders.reroute),
     )
@@ -77,6 +80,27 @@ class World:
                     actor="test",
                     now=MONDAY,
                 )
+
+    async def expect(
+        self, reference: str, sku: str, quantity: int, at: datetime, *, code: str = "north", now: datetime = MONDAY
+    ) -> None:
+        """Goods are on their way, or something else is said of them; a product that is new is made."""
+        async with self.brand.transaction() as tx:
+            await catalog.put_products(tx, [_product(sku)], now=MONDAY)
+            self.skus[sku] = (await catalog.load(tx, [sku]))[sku].sku_id
+            await inventory.expect(
+                tx,
+                reference=reference,
+                location_id=self.places[code],
+                units={self.skus[sku]: quantity},
+                expected_at=at,
+                now=now,
+            )
+
+    async def sell_beyond(self, sku: str, cap: int, **more: Any) -> None:
+        """Sell a product beyond its stock."""
+        async with self.brand.transaction() as tx:
+            await inventory.put_terms(tx, [inventory.BeyondStockTerms(sku=sku, kind="backorder", cap=cap, **more)])
 
     async def place(self, *placings: Placing) -> list[Outcome]:
         """Place in one batch, as one server process would."""

@@ -30,7 +30,12 @@ GSM = set(
 GSM_TWICE = set("^{}\\[~]|€")  # these take two places
 NEW_DATE = {"version": 2, "promised_by": "2026-12-10T18:00:00Z", "was_promised_by": "2026-12-08T18:00:00Z"}
 VARIANTS: Mapping[str, list[dict[str, Any]]] = {
-    "placed": [{"short": False}, {"short": True}, {"short": False, "exchange_of": "489000"}],
+    "placed": [
+        {"short": False},
+        {"short": True},
+        {"short": False, "awaited": True},
+        {"short": False, "exchange_of": "489000"},
+    ],
     "payment_declined": [{"attempt": 1, "next_at": "2026-12-02T13:00:00Z"}],
     "on_hold": [{"reason": "incorrect_address"}, {"reason": "awaiting_personalization_proof"}],
     "canceled": [
@@ -40,11 +45,17 @@ VARIANTS: Mapping[str, list[dict[str, Any]]] = {
         {"by_payment": False, "everything": True, "amount_minor": 0, "exchange_of": "489000"},
     ],
     "address_changed": [{}],
-    "backordered": [NEW_DATE | {"cause": "short pick"}, NEW_DATE | {"cause": "-", "promised_by": None}],
+    "backordered": [
+        NEW_DATE | {"cause": "short pick"},
+        NEW_DATE | {"cause": "supply_late"},
+        NEW_DATE | {"cause": "release_late"},
+        NEW_DATE | {"cause": "-", "promised_by": None},
+    ],
     "late": [
         NEW_DATE | {"cause": "carrier_delay"},
         NEW_DATE | {"cause": "attempt_failed", "promised_by": None, "was_promised_by": None},
     ],
+    "sooner": [NEW_DATE | {"cause": "supply_early"}, NEW_DATE | {"cause": "-", "was_promised_by": None}],
     "date_known": [NEW_DATE | {"cause": "-", "was_promised_by": None}],
     "in_stock": [{}],
     "shipped": [{"tracking_number": "SBX123"}],

@@ -89,9 +89,12 @@ def test_the_last_decline_is_told_by_the_cancellation_that_follows() -> None:
 
 def test_a_first_date_is_no_bad_news_and_a_later_or_lost_one_is() -> None:
     facts = {"version": 2, "cause": "carrier_delay", "line_nos": [1]}
-    dates: list[tuple[str | None, str | None]] = [(None, "b"), ("a", "b"), ("a", None)]
-    told = [TELLS["delivery.repromised"](facts | {"was_promised_by": a, "promised_by": b}) for a, b in dates]
-    assert [(one.kind, one.bad_news) for one in told] == [("date_known", False), ("late", True), ("late", True)]
+    a, b = "2026-03-05T18:00:00Z", "2026-03-09T18:00:00Z"
+    dates: list[tuple[str | None, str | None]] = [(None, b), (a, b), (a, None), (b, a)]
+    told = [TELLS["delivery.repromised"](facts | {"was_promised_by": was, "promised_by": now}) for was, now in dates]
+    assert [(one.kind, one.bad_news) for one in told] == [
+        ("date_known", False), ("late", True), ("late", True), ("sooner", False)
+    ]  # fmt: skip
 
 
 def test_a_link_shows_its_own_order_of_its_own_brand_only() -> None:

@@ -166,6 +166,9 @@ async def set_up(shop: Shop) -> None:
         "/v1/stock/counts",
         json={"reference": "c-1", "location": "south", "lines": [{"sku": "CARD", "on_hand": 49}]},
     )
+    terms = {"sku": "GLASS", "kind": "backorder", "cap": 5, "channels": [{"channel": "web", "cap": 3}]}
+    await shop.send("PUT", "/v1/beyond-stock", [terms])
+    await shop.get("/v1/beyond-stock")
     await shop.get("/v1/stock", sku="MUG")
     await shop.get("/v1/stock/movements", sku="MUG")
     cart = {"country": "GB", "postcode": ADDRESS["postcode"], "lines": [{"sku": "MUG", "quantity": 1}]}

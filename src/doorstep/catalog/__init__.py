@@ -16,6 +16,7 @@ from doorstep.catalog.model import (
 )
 from doorstep.catalog.put import Stored, put_products
 from doorstep.catalog.reads import by_id, load, load_whole, page, pieces, sold, variants
+from doorstep.catalog.store import set_release
 
 __all__ = [
     "HANDLING",
@@ -33,6 +34,7 @@ __all__ = [
     "pieces",
     "printed_text",
     "put_products",
+    "set_release",
     "sold",
     "variants",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Final, Literal, get_args
 
@@ -75,9 +76,16 @@ class ProductData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Product(ProductData, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A product as stored. `sku_id` is its number inside: locks are taken in its order, whatever the collation."""
+    """A product as stored. `sku_id` is its number inside: locks are taken in its order, whatever the collation.
+    Nothing of it leaves before `release_at`.
+    """
 
     sku_id: int
+    release_at: datetime | None = None
+
+    def unreleased(self, now: datetime) -> bool:
+        """It may be sold, but not sent yet."""
+        return self.release_at is not None and self.release_at > now
 
 
 def product_faults(product: ProductData, at: str) -> list[Fault]:

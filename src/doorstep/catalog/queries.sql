@@ -30,22 +30,22 @@ SELECT (SELECT count(*) FROM created) AS created, (SELECT count(*) FROM changed)
 
 -- name: by_sku
 SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
-    return_days, style, option, components
+    return_days, style, option, components, release_at
 FROM products WHERE sku = ANY($1)
 
 -- name: by_id
 SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
-    return_days, style, option, components
+    return_days, style, option, components, release_at
 FROM products WHERE sku_id = ANY($1)
 
 -- name: page
 SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
-    return_days, style, option, components
+    return_days, style, option, components, release_at
 FROM products WHERE sku_id > $1 ORDER BY sku_id LIMIT $2
 
 -- name: variants
 SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
-    return_days, style, option, components
+    return_days, style, option, components, release_at
 FROM products WHERE style = ANY($1) AND style <> '' ORDER BY sku_id LIMIT $2
 
 -- name: lock_kits
@@ -59,3 +59,6 @@ WHERE p.components <> '[]' AND part ->> 'sku' = ANY($1)
 -- name: stocked
 -- Read upwards, on purpose: stock is the inventory's.
 SELECT DISTINCT p.sku FROM products p JOIN stock s USING (sku_id) WHERE p.sku = ANY($1) AND (s.on_hand > 0 OR s.reserved > 0)
+
+-- name: set_release
+UPDATE products SET release_at = $2 WHERE sku_id = $1 AND release_at IS DISTINCT FROM $2

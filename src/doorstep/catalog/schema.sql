@@ -23,6 +23,8 @@ CREATE TABLE products (
     -- This prevents a kit that is printed on, or has variants.
     components jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(components) = 'array'
         AND (components = '[]' OR (personalization = '[]' AND style = ''))),
+    -- Nothing of it leaves before this time; set by the terms on which it is sold beyond its stock.
+    release_at timestamptz,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 -- Products by words of their SKU and title, or by how these begin.

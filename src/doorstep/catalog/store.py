@@ -56,6 +56,12 @@ async def stocked(tx: Tx, skus: Sequence[str]) -> set[str]:
     return {row["sku"] for row in await tx.fetch(SQL.stocked, list(skus))}
 
 
+async def set_release(tx: Tx, sku_id: int, release_at: datetime | None) -> bool:
+    """Set when a product may leave; False when that is so already."""
+    done: str = await tx.execute(SQL.set_release, sku_id, release_at)
+    return done == "UPDATE 1"
+
+
 def _data(product: ProductData) -> dict[str, Any]:
     """The product without its number, should it have one."""
     return {field: getattr(product, field) for field in ProductData.__struct_fields__}

@@ -22,6 +22,7 @@ BRAND_SCHEMAS = (
     "jobs/schema.sql",
     "catalog/schema.sql",
     "inventory/schema.sql",
+    "inventory/supply/schema.sql",
     "delivery/schema.sql",
     "payments/schema.sql",
     "carts/schema.sql",

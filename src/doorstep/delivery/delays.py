@@ -42,11 +42,24 @@ class LastAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def delays(tx: Tx, order_ids: Collection[UUID]) -> dict[UUID, Delay]:
-    """The last delay of each of these orders; those that never had one are missing."""
+    """The last delay of each of these orders; those that never had one are missing, and those that are on time again.
+
+    A date that moved to earlier answers the delays of its lines when it is no later than what was promised before them.
+    """
     found: dict[UUID, Delay] = {}
     for row in await store.delays(tx, order_ids):
-        earlier = found.get(row["order_id"])
-        found[row["order_id"]] = _delay(row, earlier.line_nos if earlier else ())
+        before = found.get(row["order_id"])
+        new = _delay(row, before.line_nos if before else ())
+        if new.promised_by is None or new.promised_by > new.was_promised_by:
+            found[row["order_id"]] = new
+        elif before is not None and new.promised_by <= before.was_promised_by:
+            left = tuple(no for no in before.line_nos if no not in row["data"]["line_nos"])
+            if left:
+                found[row["order_id"]] = msgspec.structs.replace(before, line_nos=left)
+            else:
+                del found[row["order_id"]]
+        elif before is not None:
+            found[row["order_id"]] = msgspec.structs.replace(before, promised_by=new.promised_by)
     return found
 
 

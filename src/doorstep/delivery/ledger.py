@@ -37,7 +37,8 @@ async def repromise(tx: Tx, events: Sequence[Recorded[GoodsMissing] | Recorded[P
 
     Goods expected at a time: from then on the calendar says the date. A late parcel: the carrier's new date. Nothing
     known of either: the new date is unknown (None). A line whose new date is not later than the promised one keeps its
-    promise, except that any date is better than an unknown one; so the same event again changes nothing.
+    promise, except that any date is better than an unknown one, and that an event may say that an earlier date counts
+    too (`EITHER_WAY`); so the same event again changes nothing.
     """
     await store.open_ledger(tx, sorted({event.order for event in events}))  # the opening reaction may be behind
     for event in events:  # one after the other: two events of an order build on each other
@@ -47,15 +48,15 @@ async def repromise(tx: Tx, events: Sequence[Recorded[GoodsMissing] | Recorded[P
         steps = [
             _Next(was=was, promised_from=dated[0], promised_by=dated[1], cause=event.data.cause)
             for was, dated in zip(affected, dates, strict=True)
-            if _worth_saying(was.promised_by, dated[1])
+            if _worth_saying(was.promised_by, dated[1], either_way=getattr(event.data, "EITHER_WAY", False))
         ]
         await _write(tx, event.order, steps, now)
 
 
-def _worth_saying(was: datetime | None, becomes: datetime | None) -> bool:
+def _worth_saying(was: datetime | None, becomes: datetime | None, *, either_way: bool) -> bool:
     if was is None or becomes is None:
         return was is not becomes
-    return becomes > was
+    return becomes != was if either_way else becomes > was
 
 
 async def _new_dates(

@@ -69,7 +69,8 @@ WITH parts AS (
     SELECT o.order_id, (line ->> 0)::smallint AS line_no,
         min((part ->> 'promised_from')::timestamptz) AS promised_from,
         max((part ->> 'promised_by')::timestamptz) AS promised_by
-    FROM orders o, jsonb_path_query(o.decision, '$.parts[*]') AS part, jsonb_path_query(part, '$.lines[*]') AS line
+    FROM orders o, jsonb_array_elements(coalesce(o.decision -> 'parts', '[]') || coalesce(o.decision -> 'awaited', '[]')) AS part,
+        jsonb_path_query(part, '$.lines[*]') AS line
     WHERE o.order_id = ANY($1) GROUP BY o.order_id, (line ->> 0)::smallint
 ), short AS (
     SELECT DISTINCT o.order_id, (line ->> 0)::smallint AS line_no
@@ -100,7 +101,8 @@ JOIN orders o USING (order_id)
 JOIN addresses a USING (address_id)
 LEFT JOIN LATERAL (
     SELECT n.location_id, n.country, n.timezone FROM locations n
-    ORDER BY n.location_id = (o.decision #>> '{parts,0,location_id}')::integer DESC NULLS LAST, n.enabled DESC,
+    ORDER BY n.location_id = coalesce(o.decision #>> '{parts,0,location_id}',
+            o.decision #>> '{awaited,0,location_id}')::integer DESC NULLS LAST, n.enabled DESC,
         n.priority, n.location_id
     LIMIT 1
 ) d ON true
@@ -123,7 +125,7 @@ SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5:
 UPDATE promises SET told_at = $3 WHERE order_id = $1 AND version = $2 AND told_at IS NULL
 
 -- name: delays
--- The dates of orders that moved to later (a date that was unknown can only get better), and what was said to each.
+-- The dates of orders that moved (a date that was unknown can only get better), and what was said to each.
 -- Read from the journal: its numbers within an order say which came after which.
 SELECT e.order_id, e.seq, e.data, e.occurred_at AS made_at, a.answer, a.answered_by, a.answered_at
 FROM events e LEFT JOIN delay_answers a USING (order_id, seq)

@@ -94,9 +94,23 @@ _ANSWERS = {
     "send_back": "Asked about the delay, the customer will send it back when it arrives.",
 }
 
+_SUPPLY = {
+    "supply_late": "the delivery it waits for comes later",
+    "supply_early": "the delivery it waits for comes earlier",
+    "supply_less": "the delivery it waited for brings less",
+    "supply_gone": "the delivery it waited for will not come",
+    "fewer_arrived": "less came than was expected",
+    "moved_up": "it has a place on another delivery now",
+    "release_late": "its release is later",
+    "release_early": "its release is earlier",
+}
 _SENTENCES: Mapping[str, _Teller] = {
     "orders.placed": lambda d, f: (
-        "The order was placed, but not everything is in stock." if d["short"] else "The order was placed."
+        "The order was placed, but not everything is in stock."
+        if d["short"]
+        else "The order was placed; a part of it waits for goods on their way or for its release."
+        if d.get("awaited")
+        else "The order was placed."
     ),
     "orders.hold_placed": lambda d, f: f"The order waits for {_HOLDS[d['reason']]}.",
     "orders.hold_released": lambda d, f: (
@@ -110,6 +124,14 @@ _SENTENCES: Mapping[str, _Teller] = {
     "orders.backordered": lambda d, f: (
         f"{f.goods(d['lines'])} must wait for goods ({d['cause']})"
         + (f", expected {_day(d['expected_at'])}." if d["expected_at"] else "; nobody knows yet until when.")
+    ),
+    "orders.redated": lambda d, f: (
+        f"{f.goods(d['lines'])}: {_SUPPLY.get(d['cause'], d['cause'])}, "
+        + (
+            f"so that it arrives by {_day(d['expected_by'])}."
+            if d["expected_by"]
+            else "and nobody knows yet until when."
+        )
     ),
     "orders.address_changed": lambda d, f: "The delivery address was changed.",
     "payments.authorized": lambda d, f: f"{f.money(d)} authorized.",

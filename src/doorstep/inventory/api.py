@@ -194,7 +194,14 @@ async def book_incoming(brand: Brand, data: Expected) -> Booked:
 
     async def act(tx: Tx) -> Booked:
         location_id, units = await _resolve(tx, data.location, [(line.sku, line.quantity) for line in data.lines])
-        await expect(tx, reference=data.reference, location_id=location_id, units=units, expected_at=data.expected_at)
+        await expect(
+            tx,
+            reference=data.reference,
+            location_id=location_id,
+            units=units,
+            expected_at=data.expected_at,
+            now=await clock_now(tx),
+        )
         return Booked(changed=len(units))
 
     return await brand.run(act)

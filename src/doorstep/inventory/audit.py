@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
+from doorstep.inventory.supply.audit import audit_supply
 from doorstep.kit.findings import Finding
 
 
@@ -14,6 +15,7 @@ async def audit(tx: Tx) -> list[Finding]:
     oversold = await tx.fetchrow(SQL.audit_oversold)
     assert oversold is not None
     return [
+        *await audit_supply(tx),
         Finding(
             area="units",
             check="on_hand, damaged and quality_control are the sums of their movements",
@@ -23,7 +25,7 @@ async def audit(tx: Tx) -> list[Finding]:
         ),
         Finding(
             area="units",
-            check="reserved = open claims of orders and carts = claimed less released, moved, shipped and corrected",
+            check="reserved = open claims of orders and carts, and units set aside = claimed less given back or gone",
             measured=len(reserved),
             expected=0,
             examples=[str(dict(row)) for row in reserved[:3]],

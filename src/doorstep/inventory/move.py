@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from doorstep import journal
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL, columns, lock_stock, merge
 from doorstep.inventory.model import Claim, Disposition, Received, Restock
+from doorstep.inventory.supply.turn import serve_waiting
 from doorstep.kit.errors import Conflict
 
 # What a returned unit does to (damaged, quality_control) besides on_hand; None: it never becomes stock again.
@@ -29,22 +30,47 @@ async def claims_of(tx: Tx, order_ids: Iterable[UUID]) -> list[Claim]:
 
 
 async def release(
-    tx: Tx, *, claims: Sequence[Claim], reason: str, reference: str, actor: str, now: datetime, kind: str = "released"
+    tx: Tx,
+    *,
+    claims: Sequence[Claim],
+    reason: str,
+    reference: str,
+    actor: str,
+    now: datetime,
+    kind: str = "released",
+    serve: bool = True,
 ) -> None:
     """Give claimed units back to the stock they came from. Raises Conflict when a claim does not hold that many.
 
-    `kind` is the movement's: released, or moved when the claim goes to another location.
+    `kind` is the movement's: released, or moved when the claim goes to another location. `serve` as in `tell_received`.
     """
     await _give_back(tx, claims, kind, reason, 0, reference, actor, now)
     if kind == "released":
         keys = {(claim.sku_id, claim.location_id) for claim in claims}
-        await tell_received(tx, keys, arrived=False, actor=actor, now=now)
+        await tell_received(tx, keys, arrived=False, actor=actor, now=now, serve=serve)
 
 
-async def tell_received(tx: Tx, keys: Iterable[tuple[int, int]], *, arrived: bool, actor: str, now: datetime) -> None:
-    """Tell that units may be sold again at these (sku_id, location_id), one event a location: orders may be waiting."""
+async def tell_received(
+    tx: Tx,
+    keys: Iterable[tuple[int, int]],
+    *,
+    arrived: bool,
+    actor: str,
+    now: datetime,
+    deliveries: Collection[UUID] = (),
+    serve: bool = True,
+) -> None:
+    """Tell that units may be sold again at these (sku_id, location_id), one event a location: orders may be waiting.
+
+    Who waits is served at once, before anybody else sees the units; the rows must be locked. Not with `serve` false:
+    when the caller wants the units itself, and whoever waits gets what is left, by the event. `deliveries`: those that
+    have arrived.
+    """
+    free = sorted(keys)
+    if serve:
+        await serve_waiting(tx, free, came=arrived, arrived=deliveries, now=now)
     by_location: dict[int, list[int]] = {}
-    for sku_id, location_id in sorted(keys):
+    for sku_id, location_id in free:
         by_location.setdefault(location_id, []).append(sku_id)
     events = [(None, Received(location_id=place, sku_ids=skus, arrived=arrived)) for place, skus in by_location.items()]
     await journal.append(tx, events, actor=actor, now=now)

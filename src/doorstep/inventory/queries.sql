@@ -225,6 +225,7 @@ ON CONFLICT (reference, sku_id, location_id) DO UPDATE SET quantity = excluded.q
 -- name: arrive
 UPDATE incoming SET received_at = $4
 WHERE reference = $1 AND location_id = $2 AND sku_id = ANY($3) AND received_at IS NULL
+RETURNING incoming_id
 
 -- name: expected
 SELECT sku_id, min(expected_at) AS expected_at FROM incoming
@@ -366,6 +367,7 @@ SELECT s.sku_id, s.location_id, s.reserved, coalesce(r.firm, 0) AS firm, coalesc
 FROM stock s
 LEFT JOIN (SELECT sku_id, location_id, sum(firm) AS firm, sum(soft) AS soft, sum(claimed) AS claimed
     FROM (SELECT sku_id, location_id, open AS firm, 0 AS soft, claimed FROM reservations
+        UNION ALL SELECT sku_id, location_id, units, 0, units FROM set_aside
         UNION ALL SELECT sku_id, location_id, 0, open, claimed FROM cart_claims) every
     GROUP BY sku_id, location_id) r USING (sku_id, location_id)
 LEFT JOIN (SELECT sku_id, location_id, sum(reserved_delta) AS reserved FROM stock_movements
@@ -388,6 +390,7 @@ WITH moved AS (
 ), held AS (
     SELECT sku_id, location_id, sum(open) AS open, sum(claimed) AS claimed FROM (
         SELECT sku_id, location_id, open, claimed FROM reservations
+        UNION ALL SELECT sku_id, location_id, units, units FROM set_aside
         UNION ALL SELECT sku_id, location_id, open, claimed FROM cart_claims) every
     WHERE ($1::integer[] IS NULL OR location_id = ANY($1)) AND ($2::integer[] IS NULL OR sku_id = ANY($2))
     GROUP BY sku_id, location_id

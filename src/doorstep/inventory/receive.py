@@ -10,6 +10,8 @@ from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
 from doorstep.inventory.move import add_stock, tell_received
 from doorstep.inventory.soft import reclaim
+from doorstep.inventory.supply.books import lock_supply
+from doorstep.inventory.supply.correct import after_correction, before_correction, supply_came
 from doorstep.kit.errors import BodyDiffers, Conflict
 from doorstep.kit.ids import new_id
 
@@ -31,8 +33,11 @@ async def receive(
     if len(added) < len(units):
         await _told_before(tx, "received", reference, location_id, units, units.keys() - sku_ids)
     if added:
-        await tx.execute(SQL.arrive, reference, location_id, sku_ids, now)
-        await tell_received(tx, added, arrived=True, actor=actor, now=now)
+        await lock_supply(tx, sku_ids)
+        rows = await tx.fetch(SQL.arrive, reference, location_id, sku_ids, now)
+        deliveries = [row["incoming_id"] for row in rows]
+        await supply_came(tx, deliveries, now=now)
+        await tell_received(tx, added, arrived=True, deliveries=deliveries, actor=actor, now=now)
     return len(added)
 
 
@@ -92,11 +97,14 @@ async def _told_before(
     return {row["sku_id"] for row in rows}
 
 
-async def expect(tx: Tx, *, reference: str, location_id: int, units: Mapping[int, int], expected_at: datetime) -> None:
+async def expect(
+    tx: Tx, *, reference: str, location_id: int, units: Mapping[int, int], expected_at: datetime, now: datetime
+) -> None:
     """Dated supply on its way, `units` by sku_id. The same reference again corrects quantity and date until it
-    arrives.
+    arrives; who waits for it, or for any, moves with it.
     """
     keys = sorted(units)
+    corrected = await before_correction(tx, reference, location_id, units, expected_at, now=now)
     await tx.execute(
         SQL.add_incoming,
         [new_id() for _ in keys],
@@ -106,6 +114,7 @@ async def expect(tx: Tx, *, reference: str, location_id: int, units: Mapping[int
         [units[key] for key in keys],
         [expected_at] * len(keys),
     )
+    await after_correction(tx, reference, location_id, keys, corrected, now=now)
 
 
 async def expected(tx: Tx, sku_ids: Iterable[int]) -> dict[int, datetime]:

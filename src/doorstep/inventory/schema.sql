@@ -144,6 +144,10 @@ CREATE TABLE incoming (
     quantity integer NOT NULL CHECK (quantity > 0),
     expected_at timestamptz NOT NULL,
     received_at timestamptz,
+    -- Units that order lines wait for (supply_claims).
+    promised integer NOT NULL DEFAULT 0,
+    -- This prevents promising a unit of a delivery twice.
+    CONSTRAINT incoming_not_overpromised CHECK (promised BETWEEN 0 AND quantity),
     -- This prevents the same purchase order line from being expected twice.
     UNIQUE (reference, sku_id, location_id)
 );

@@ -61,7 +61,7 @@ async def give_back_from_cart(
         raise Conflict("The cart does not hold that many units any more.")
     if kind == "released":
         keys = {(claim.sku_id, claim.location_id) for claim in claims}
-        await tell_received(tx, keys, arrived=False, actor=actor, now=now)
+        await tell_received(tx, keys, arrived=False, actor=actor, now=now, serve=False)
 
 
 async def expired_in_carts(
@@ -87,7 +87,7 @@ async def reclaim(
         *(expired_by, list(spare), "doorstep", now),
     )
     freed = {(row["sku_id"], row["location_id"]): row["quantity"] for row in rows}
-    await tell_received(tx, freed, arrived=False, actor="doorstep", now=now)
+    await tell_received(tx, freed, arrived=False, actor="doorstep", now=now, serve=False)
     return freed
 
 

@@ -11,6 +11,7 @@ from doorstep.orders.audit import audit
 from doorstep.orders.cancel import cancel
 from doorstep.orders.channels import ChannelData, channels, put_channels
 from doorstep.orders.exchange import place_exchange, release_exchange
+from doorstep.orders.follow import allocate_waiting, follow_supply
 from doorstep.orders.goodwill import give_goodwill, goodwill_room
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
@@ -34,12 +35,13 @@ from doorstep.orders.model import (
     Move,
     OrderRow,
     Placed,
+    Redated,
     Rerouted,
 )
 from doorstep.orders.payment import await_payment_retry, refresh_payment, release_payment_hold
 from doorstep.orders.placing import OrderPage, Outcome, PlacedOrder, Placing
 from doorstep.orders.requests import PlaceOrder, Preferences
-from doorstep.orders.reroute import allocate_waiting, reroute
+from doorstep.orders.reroute import reroute
 from doorstep.orders.store import addresses, contacts, lines, lock, lock_one, money_told, move_units, read, refresh
 
 __all__ = [
@@ -71,6 +73,7 @@ __all__ = [
     "Placing",
     "Preferences",
     "Question",
+    "Redated",
     "Rerouted",
     "addresses",
     "allocate_waiting",
@@ -80,6 +83,7 @@ __all__ = [
     "cancel",
     "channels",
     "contacts",
+    "follow_supply",
     "give_goodwill",
     "goodwill_room",
     "lines",

@@ -136,7 +136,7 @@ def _decide(
     order, address = world.orders[order_id], world.addresses[order_id]
     demands = [
         # A person may well choose a location that failed it before.
-        msgspec.structs.replace(demand_of(world, order_id, no, count), excluded=frozenset())
+        msgspec.structs.replace(demand_of(world, order_id, no, count, now), excluded=frozenset())
         for no, count in units
     ]
     request = Request(

@@ -11,7 +11,7 @@ import msgspec
 
 from doorstep import inventory, journal
 from doorstep.db import Tx
-from doorstep.inventory import Claim
+from doorstep.inventory import Claim, Owed
 from doorstep.kit.errors import Conflict, Fault, Invalid
 from doorstep.kit.ids import new_id
 from doorstep.orders.kits import kits_of
@@ -52,6 +52,7 @@ async def cancel(
     detail = {"lines": [{"line_no": no, "quantity": units} for no, units in sorted(quantities.items())]}
     await tx.execute(SQL.insert_change, event.change_id, order_id, "cancel", detail, reason, actor, now)
     await journal.append(tx, [(order_id, event)], actor=actor, now=now)
+    await _wait_no_more(tx, order_id, rows, canceled, now)
     await inventory.release(
         tx,
         claims=[
@@ -71,6 +72,20 @@ async def cancel(
         now=now,
     )
     return event
+
+
+async def _wait_no_more(
+    tx: Tx, order_id: UUID, rows: Mapping[int, LineRow], canceled: Sequence[CanceledLine], now: datetime
+) -> None:
+    """What waited for goods gives its place back; all stock that the cancel concerns is locked before it, at once."""
+    owed = [
+        Owed(order_id=order_id, line_no=line.line_no, sku_id=rows[line.line_no].sku_id, units=line.quantity)
+        for line in canceled
+        if line.was in ("backordered", "shortfall")
+    ]
+    if owed:
+        await inventory.lock_stock(tx, sku_ids={rows[line.line_no].sku_id for line in canceled})
+        await inventory.give_up(tx, owed, now=now)
 
 
 class UnitsAt(msgspec.Struct, frozen=True, kw_only=True):

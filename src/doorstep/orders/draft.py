@@ -19,7 +19,7 @@ from doorstep.orders.kits import KitLine, explode, kit_faults
 from doorstep.orders.model import HoldReason, OnShort
 from doorstep.orders.placing import Channel, Placing
 from doorstep.orders.requests import PlaceLine, address_doubt
-from doorstep.routing import Decision, Demand, Network, Request
+from doorstep.routing import Decision, Demand, Network, Piece, Request
 
 Key = tuple[int, int]  # (sku_id, location_id)
 
@@ -53,6 +53,8 @@ class Draft(msgspec.Struct, kw_only=True):
     decision: Decision | None = None
     claims: list[Claim] = []
     units: dict[Key, int] = {}
+    # What it gets beyond the stock, now or later.
+    pieces: Sequence[Piece] = ()
 
     @property
     def decided(self) -> Decision:
@@ -128,7 +130,7 @@ def draft(
             country=order.ship_to.country,
             postcode=order.ship_to.postcode,
             ready_from=now,
-            demands=[demand(line.line_no, line.product, line.kind, line.line.quantity) for line in lines],
+            demands=[demand(line.line_no, line.product, line.kind, line.line.quantity, now=now) for line in lines],
             channel_id=channel.channel_id,
             kept_back=(order.on_short or channel.on_short) == "refuse",
         ),
@@ -170,7 +172,15 @@ def _explode(
     return msgspec.structs.replace(kit, parts=parts)
 
 
-def demand(line_no: int, product: Product, kind: Kind, quantity: int, excluded: frozenset[int] = frozenset()) -> Demand:
+def demand(
+    line_no: int,
+    product: Product,
+    kind: Kind,
+    quantity: int,
+    excluded: frozenset[int] = frozenset(),
+    *,
+    now: datetime,
+) -> Demand:
     """What routing needs to know of a line."""
     return Demand(
         line_no=line_no,
@@ -180,6 +190,7 @@ def demand(line_no: int, product: Product, kind: Kind, quantity: int, excluded: 
         needs=kind.needs,
         work_days=kind.work_days,
         excluded=excluded,
+        unreleased_until=product.release_at if product.unreleased(now) else None,
     )
 
 

@@ -252,11 +252,14 @@ class WaitingLine(LineQuantity, frozen=True, kw_only=True):
     bucket: Bucket
 
 
-class Placed(Event, frozen=True, kw_only=True):
-    """The order stands: lines claimed, promise v1 given."""
+class Placed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The order stands: lines claimed, promise v1 given. `short`: something has no date yet; `awaited`: something is
+    sent when goods on their way are here, or when it may leave.
+    """
 
     KIND: ClassVar[str] = "orders.placed"
     short: bool
+    awaited: bool = False
 
 
 class HoldPlaced(Event, frozen=True, kw_only=True):
@@ -315,6 +318,16 @@ class Backordered(Event, frozen=True, kw_only=True):
     cause: str
     lines: Sequence[WaitingLine]
     expected_at: datetime | None
+
+
+class Redated(Event, frozen=True, kw_only=True):
+    """What lines wait for comes at another time, earlier or later: they arrive by `expected_by`; None: nobody knows."""
+
+    KIND: ClassVar[str] = "orders.redated"
+    EITHER_WAY: ClassVar[bool] = True
+    cause: str
+    lines: Sequence[LineQuantity]
+    expected_by: datetime | None
 
 
 class GoodwillGiven(Event, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from doorstep.db.pool import clock_now
 from doorstep.kit.errors import BodyDiffers, Conflict, Problem, Short
 from doorstep.kit.ids import show
 from doorstep.orders import write
+from doorstep.orders.beyond import BeyondStock, to_be_had
 from doorstep.orders.draft import Draft, Key, draft
 from doorstep.orders.model import HoldReason
 from doorstep.orders.placing import Outcome, Placing, answer
@@ -198,6 +199,7 @@ async def _choose_under_lock(
     for claim in await inventory.cart_claims(tx, by_id) if by_id else ():
         own[claim.hold_id][claim.sku_id, claim.location_id] = claim.quantity
     eaten: set[UUID] = set()
+    beyond = BeyondStock(tx, network, list(drafts.values()), now)
     for place, made in sorted(drafts.items(), key=lambda entry: entry[1].cart_hold is None):
         cart = made.cart_hold.hold_id if made.cart_hold else None
         if cart in eaten:
@@ -211,6 +213,8 @@ async def _choose_under_lock(
             expired = await inventory.expired_in_carts(tx, _missing(made), expired_by=now, spare=spared)
             _add(available, expired)
             made.decide(network.decide(made.request, available, own[cart]))
+        if made.decided.short and not made.undated:
+            _take(available, await beyond.cover(made, network.seen(made.request, available, own[cart])))
         refused = made.decided.short and made.on_short == "refuse"
         if refused:
             outcomes[place] = Outcome(problem=_refusal(made, network, network.seen(made.request, available, own[cart])))
@@ -262,6 +266,7 @@ def _refusal(made: Draft, network: Network, available: Mapping[Key, int]) -> Sho
                 for (sku_id, place), units in available.items()
                 if sku_id == line.product.sku_id and network.able(place, demands[line.line_no])
             ),
+            **to_be_had(made, line.line_no),
         }
         for line in made.lines
         if line.line_no in short

@@ -14,7 +14,7 @@ from doorstep.kit.errors import Invalid, Problem
 from doorstep.kit.ids import new_id, parse, show
 from doorstep.orders.model import OnShort
 from doorstep.orders.requests import PlaceOrder, faults_of, fingerprint
-from doorstep.routing import Decision, Network, Part
+from doorstep.routing import Awaited, Decision, Network, Part
 
 Key = tuple[str, str]
 
@@ -81,8 +81,15 @@ class PartView(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[tuple[int, int]]
 
 
+class AwaitedView(PartView, frozen=True, kw_only=True):
+    """What a location sends later: it is ready from `ready_at` on, when the goods are there and may leave."""
+
+    ready_at: datetime
+
+
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to placing. `short`: [line_no, quantity] pairs nothing could be claimed for yet.
+    """The answer to placing. `parts` are sent from stock; `awaited` are promised from goods on their way, or of
+    products that may not leave yet; `short`: [line_no, quantity] pairs nothing could be claimed for yet.
 
     `order_page` is the order's page for its customer, the link that is in every message: whoever has it sees the order.
     """
@@ -99,6 +106,7 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
     short: Sequence[tuple[int, int]]
     why: str
     order_page: str = ""
+    awaited: Sequence[AwaitedView] = ()
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +133,13 @@ def answer(row: Any, channel: str, decision: Decision, network: Network) -> Plac
         parts=[part_view(part, network.locations) for part in decision.parts],
         short=decision.short,
         why=decision.why,
+        awaited=[awaited_view(part, network.locations) for part in decision.awaited],
     )
+
+
+def awaited_view(part: Awaited, locations: Mapping[int, Location]) -> AwaitedView:
+    """A part that is sent later, with its location's code."""
+    return AwaitedView(**msgspec.structs.asdict(part_view(part, locations)), ready_at=part.ready_at)
 
 
 def part_view(part: Part, locations: Mapping[int, Location]) -> PartView:

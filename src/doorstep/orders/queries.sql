@@ -218,7 +218,7 @@ INSERT INTO excluded_locations (order_id, line_no, location_id, cause)
 SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::text[]) ON CONFLICT DO NOTHING
 
 -- name: excluded
-SELECT order_id, line_no, location_id FROM excluded_locations WHERE order_id = ANY($1)
+SELECT order_id, line_no, location_id, cause FROM excluded_locations WHERE order_id = ANY($1)
 
 -- name: forgive
 -- Goods came in where a picker had found none: those lines may look there again.

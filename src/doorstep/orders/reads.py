@@ -16,7 +16,7 @@ from doorstep.kit.ids import show
 from doorstep.orders.answer_delay import question
 from doorstep.orders.kits import KitLine, kits_of
 from doorstep.orders.model import BUCKETS, LineRow, OrderRow
-from doorstep.orders.placing import PartView, part_view
+from doorstep.orders.placing import AwaitedView, PartView, awaited_view, part_view
 from doorstep.orders.store import SQL, addresses, contacts, lines, read
 from doorstep.routing import Decision, restored
 
@@ -93,6 +93,21 @@ class ClaimView(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
+class WaitView(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a line that wait: for the delivery `reference` to `location`, expected at `expected_at`; for whichever
+    comes (none of these); or, `here`, for the product's release. They may be sent from `ready_at` on; null: nobody
+    knows.
+    """
+
+    line_no: int
+    quantity: int
+    reference: str | None
+    location: str | None
+    expected_at: datetime | None
+    ready_at: datetime | None
+    here: bool
+
+
 class HoldRow(msgspec.Struct, frozen=True, kw_only=True):
     """A hold, open while `released_at` is null."""
 
@@ -144,13 +159,16 @@ class CandidateView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionView(msgspec.Struct, frozen=True, kw_only=True):
-    """Why these locations: the first decision has attempt 0. `short`: [line_no, quantity] pairs nobody could serve."""
+    """Why these locations: the first decision has attempt 0. `awaited`: sent when goods are there; `short`: [line_no,
+    quantity] pairs nobody could serve.
+    """
 
     attempt: int
     cause: str
     decided_at: datetime
     why: str
     parts: Sequence[PartView]
+    awaited: Sequence[AwaitedView]
     short: Sequence[tuple[int, int]]
     candidates: Sequence[CandidateView]
 
@@ -208,6 +226,7 @@ class OrderView(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[LineView]
     kits: Sequence[KitView]
     claims: Sequence[ClaimView]
+    waits: Sequence[WaitView]
     holds: Sequence[HoldRow]
     promises: Sequence[PromiseView]
     delay: DelayView | None
@@ -255,6 +274,7 @@ async def order(tx: Tx, order_id: UUID) -> OrderView:
             ClaimView(line_no=claim.line_no, location=places[claim.location_id].code, quantity=claim.quantity)
             for claim in await inventory.claims_of(tx, [order_id])
         ],
+        waits=[_wait(one, places) for one in await inventory.what_waits(tx, [order_id])],
         holds=[
             HoldRow(**{**dict(hold), "hold_id": show("hld", hold["hold_id"])})
             for hold in await tx.fetch(SQL.read_holds, order_id)
@@ -274,6 +294,18 @@ async def delay(tx: Tx, order_id: UUID) -> DelayView | None:
     asked = await question(tx, order_id)
     told = {field: getattr(last, field) for field in last.__struct_fields__ if field != "line_nos"}
     return DelayView(line_nos=asked.line_nos if asked else (), choices=asked.choices if asked else (), **told)
+
+
+def _wait(one: inventory.Await, places: Mapping[int, inventory.Location]) -> WaitView:
+    return WaitView(
+        line_no=one.line_no,
+        quantity=one.units,
+        reference=one.reference,
+        location=places[one.location_id].code if one.location_id is not None else None,
+        expected_at=one.expected_at,
+        ready_at=one.ready_at,
+        here=one.here,
+    )
 
 
 def _line(line: LineRow, product: Any) -> LineView:
@@ -324,6 +356,7 @@ def _decision(
         decided_at=decided_at,
         why=decision.why,
         parts=[part_view(part, places) for part in decision.parts],
+        awaited=[awaited_view(part, places) for part in decision.awaited],
         short=decision.short,
         candidates=[
             CandidateView(location=places[one.location_id].code, cost_minor=one.cost_minor, out=one.out)

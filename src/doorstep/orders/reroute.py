@@ -1,4 +1,4 @@
-"""Claims that move: a location rejected the work or came up short, or goods arrived for those who wait.
+"""Claims that move: a location rejected the work or came up short, or units are there for those who wait.
 
 In one transaction the old claim is given back and the new one taken, so that units are never claimed twice nor lost.
 A location that failed a line is not asked again for it.
@@ -7,7 +7,7 @@ A location that failed a line is not asked again for it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ import msgspec
 from doorstep import catalog, inventory, journal
 from doorstep.catalog import Product
 from doorstep.db import Tx
-from doorstep.inventory import Claim
+from doorstep.inventory import Claim, Owed, Wait
 from doorstep.journal import Event, Recorded
 from doorstep.kit.ids import new_id
 from doorstep.orders.classify import classify
@@ -37,9 +37,7 @@ from doorstep.orders.model import (
 )
 from doorstep.orders.shortage import close_shortages, open_shortage
 from doorstep.orders.store import SQL, addresses, lines, lock, move_units
-from doorstep.routing import Decision, Demand, Network, Request, stored
-
-_WAITING_ORDERS = 500  # served per batch; the rest by the event that says there is more
+from doorstep.routing import Beyond, Decision, Demand, Network, Piece, Request, stored
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,43 +78,7 @@ async def reroute(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> 
         for line in event.data.lines
     ]
     causes = {event.order: "rejected" if rejected[event.event_id] else "short pick" for event in events}
-    await _serve(tx, wishes, causes, now)
-
-
-async def allocate_waiting(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
-    """Goods are there: serve the lines that wait for them, express first, then by channel priority, then oldest
-    first.
-    """
-    skus: set[int] = set()
-    for event in events:
-        skus.update(event.data.sku_ids)
-        if event.data.arrived:
-            await tx.execute(SQL.forgive, event.data.location_id, list(event.data.sku_ids))
-    rows = await tx.fetch(SQL.waiting_orders, sorted(skus), _WAITING_ORDERS)
-    order = [row["order_id"] for row in rows]
-    await lock(tx, order)
-    wishes = [
-        Wish(order_id=order_id, line_no=line.line_no, quantity=units, source=bucket, held_at=None)
-        for order_id, order_lines in (await lines(tx, order)).items()
-        for line in order_lines
-        if line.sku_id in skus
-        for bucket, units in _waiting(line)
-        if units
-    ]
-    place = {order_id: at for at, order_id in enumerate(order)}
-    wishes.sort(key=lambda wish: (place[wish.order_id], wish.line_no))
-    served = await _serve(tx, wishes, {}, now)
-    if served and len(rows) == _WAITING_ORDERS:
-        await journal.append(
-            tx,
-            [(None, msgspec.structs.replace(event.data, sku_ids=sorted(skus))) for event in events[:1]],
-            actor="doorstep",
-            now=now,
-        )
-
-
-def _waiting(line: LineRow) -> Iterable[tuple[Bucket, int]]:
-    return (("backordered", line.backordered), ("shortfall", line.shortfall))
+    await serve(tx, wishes, causes, now)
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,12 +90,13 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     addresses: Mapping[UUID, Address]
     products: Mapping[int, Product]
     excluded: Mapping[tuple[UUID, int], set[int]]
+    refused: Mapping[tuple[UUID, int], set[int]]  # those of the excluded that goods do not make up for
     held: dict[tuple[UUID, int, int], int]  # open claims by (order, line, location)
     available: dict[tuple[int, int], int]
-    supply: Mapping[int, datetime]
+    beyond: Beyond | None
 
 
-async def _serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now: datetime) -> bool:
+async def serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now: datetime) -> bool:
     """Find locations for units, order by order, and move claims and buckets accordingly; whether any were found.
 
     The orders must be locked.
@@ -156,18 +119,22 @@ async def read_world(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish], now: d
     by_no = {order_id: {line.line_no: line for line in rows} for order_id, rows in order_lines.items()}
     skus = {by_no[wish.order_id][wish.line_no].sku_id for wish in wishes}
     excluded: dict[tuple[UUID, int], set[int]] = defaultdict(set)
+    refused: dict[tuple[UUID, int], set[int]] = defaultdict(set)
     for row in await tx.fetch(SQL.excluded, list(ids)):
-        excluded[row["order_id"], row["line_no"]].add(row["location_id"])
+        for places in (excluded, refused) if row["cause"] != "short_pick" else (excluded,):
+            places[row["order_id"], row["line_no"]].add(row["location_id"])
+    network = await Network.read(tx)
     return World(
-        network=await Network.read(tx),
+        network=network,
         orders=await lock(tx, ids),
         lines=by_no,
         addresses=await addresses(tx, ids),
         products=await catalog.by_id(tx, skus),
         excluded=excluded,
-        supply=await inventory.expected(tx, skus),
+        refused=refused,
         held={(c.order_id, c.line_no, c.location_id): c.quantity for c in await inventory.claims_of(tx, ids)},
-        available=await _lock_stock(tx, by_no, wishes, now),  # last: stock rows come after order rows
+        available=await _lock_stock(tx, by_no, wishes, now),  # last: stock rows come after order rows,
+        beyond=Beyond(network, await inventory.lock_supply(tx, skus, make=skus), now=now),  # and supply after them
     )
 
 
@@ -219,7 +186,7 @@ def _decide(world: World, order_id: UUID, wishes: Sequence[Wish], result: _Resul
     units: dict[int, int] = defaultdict(int)
     for wish in wishes:
         units[wish.line_no] += wish.quantity
-    demands = [demand_of(world, order_id, line_no, quantity) for line_no, quantity in sorted(units.items())]
+    demands = [demand_of(world, order_id, line_no, quantity, now) for line_no, quantity in sorted(units.items())]
     request = Request(
         service=order.service,
         country=address.country,
@@ -237,10 +204,26 @@ def _decide(world: World, order_id: UUID, wishes: Sequence[Wish], result: _Resul
     for part in decision.parts:
         for line_no, quantity in part.lines:
             world.available[skus[line_no], part.location_id] -= quantity
-    result.add(order_id, wishes, decision, skus, world.supply)
+    if order_id in result.causes:
+        decision = _beyond(world, order_id, request, decision, result)
+    result.add(order_id, wishes, decision, skus)
 
 
-def demand_of(world: World, order_id: UUID, line_no: int, quantity: int) -> Demand:
+def _beyond(world: World, order_id: UUID, request: Request, decision: Decision, result: _Result) -> Decision:
+    """What no location has waits: for a delivery that has units left, or for whichever comes."""
+    if world.beyond is None or not decision.short:
+        return decision
+    demands = [
+        msgspec.structs.replace(one, excluded=frozenset(world.refused[order_id, one.line_no]))
+        for one in request.demands
+    ]
+    covered = world.beyond.cover(request, demands, decision, {}, channel=None, accept=True)
+    world.beyond.take(covered.pieces, "")
+    result.wait(order_id, covered.pieces)
+    return covered.decision
+
+
+def demand_of(world: World, order_id: UUID, line_no: int, quantity: int, now: datetime) -> Demand:
     """What units of a line need of a location."""
     line = world.lines[order_id][line_no]
     product = world.products[line.sku_id]
@@ -252,14 +235,14 @@ def demand_of(world: World, order_id: UUID, line_no: int, quantity: int) -> Dema
         gift_wrap="gift_wrap" in by_kind,
         instructions=bool(line.instructions),
     )
-    return demand(line_no, product, kind, quantity, frozenset(world.excluded[order_id, line_no]))
+    return demand(line_no, product, kind, quantity, frozenset(world.excluded[order_id, line_no]), now=now)
 
 
 class _Result:
     """What a batch of choices changes, gathered so that each kind of row is written once."""
 
     def __init__(self, *, kind_of_cause: Mapping[UUID, str]) -> None:
-        self._causes = kind_of_cause
+        self.causes = kind_of_cause
         self._gives: list[Claim] = []
         self._freed: list[Claim] = []
         self._takes: list[Claim] = []
@@ -267,17 +250,27 @@ class _Result:
         self._events: list[tuple[UUID, Event]] = []
         self._decisions: list[tuple[UUID, str, Decision]] = []
         self._troubles: list[tuple[UUID, str, Sequence[WaitingLine]]] = []
+        self._waits: list[Wait] = []
+        self._owed: list[Owed] = []
 
-    def add(
-        self,
-        order_id: UUID,
-        wishes: Sequence[Wish],
-        decision: Decision,
-        skus: Mapping[int, int],
-        supply: Mapping[int, datetime],
-    ) -> None:
+    def wait(self, order_id: UUID, pieces: Sequence[Piece]) -> None:
+        """Units of an order claim supply from now on."""
+        self._waits += [
+            Wait(
+                order_id=order_id,
+                line_no=piece.demand.line_no,
+                sku_id=piece.demand.sku_id,
+                incoming_id=piece.incoming_id,
+                units=piece.units,
+                sold=piece.sold,
+                needs=piece.demand.needs,
+            )
+            for piece in pieces
+        ]
+
+    def add(self, order_id: UUID, wishes: Sequence[Wish], decision: Decision, skus: Mapping[int, int]) -> None:
         """Record what was decided for one order."""
-        cause = self._causes.get(order_id, "goods arrived")
+        cause = self.causes.get(order_id, "goods arrived")
         queue = {line_no: [wish for wish in wishes if wish.line_no == line_no] for line_no in skus}
         served: list[ReroutedLine] = []
         for part in decision.parts:
@@ -292,27 +285,40 @@ class _Result:
                         )
                     )
                     self._takes.append(_claim(wish, skus, part.location_id))
+                    if order_id not in self.causes:  # it waits for these no more
+                        self._owed.append(
+                            Owed(order_id=order_id, line_no=line_no, sku_id=skus[line_no], units=wish.quantity)
+                        )
                     self._leave(wish, skus, "reserved", self._gives)
         expected_by = decision.promised_by
         if served and expected_by is not None:
-            self._events.append((order_id, _moved(served, cause, expected_by, found_again=order_id in self._causes)))
+            self._events.append((order_id, _moved(served, cause, expected_by, found_again=order_id in self.causes)))
             self._decisions.append((order_id, cause, decision))
-        if order_id in self._causes:
-            self._wait(order_id, cause, [wish for left in queue.values() for wish in left], skus, supply)
+        if order_id in self.causes:
+            later = decision.units_awaited
+            ready_at = max((part.ready_at for part in decision.awaited), default=None)
+            kinds: tuple[tuple[Bucket, Mapping[int, int], datetime | None], ...] = (
+                ("backordered", later, ready_at),
+                ("shortfall", dict(decision.short), None),
+            )
+            for bucket, units, date in kinds:
+                drawn = [wish for no, count in units.items() for wish in _draw(queue[no], count)]
+                self._wait(order_id, cause, drawn, skus, bucket, date)
 
     def _wait(
-        self, order_id: UUID, cause: str, left: Sequence[Wish], skus: Mapping[int, int], supply: Mapping[int, datetime]
+        self,
+        order_id: UUID,
+        cause: str,
+        left: Sequence[Wish],
+        skus: Mapping[int, int],
+        bucket: Bucket,
+        expected_at: datetime | None,
     ) -> None:
         """Units nobody has: they wait for dated supply, or for a person."""
-        waiting: list[WaitingLine] = []
         for wish in left:
-            bucket: Bucket = "backordered" if skus[wish.line_no] in supply else "shortfall"
             self._leave(wish, skus, bucket, self._freed)
-            waiting.append(WaitingLine(line_no=wish.line_no, quantity=wish.quantity, bucket=bucket))
+        waiting = [WaitingLine(line_no=wish.line_no, quantity=wish.quantity, bucket=bucket) for wish in left]
         if waiting:
-            dates = [supply.get(skus[line.line_no]) for line in waiting]
-            known = [date for date in dates if date is not None]
-            expected_at = max(known) if len(known) == len(dates) else None
             self._events.append((order_id, Backordered(cause=cause, lines=waiting, expected_at=expected_at)))
             self._troubles.append((order_id, cause, waiting))
 
@@ -339,11 +345,13 @@ class _Result:
             await open_shortage(tx, order_id=order_id, cause=cause, waiting=waiting, now=now)
         await close_shortages(tx, [order_id for order_id, _, _ in self._decisions], now=now)
         await journal.append(tx, self._events, actor="doorstep", now=now)
+        await inventory.claim(tx, claims=self._takes)  # before what is given up is given to others
         for claims, kind in ((self._gives, "moved"), (self._freed, "released")):
             await inventory.release(
                 tx, claims=claims, reason="re-routed", reference="reroute", actor="doorstep", now=now, kind=kind
             )
-        await inventory.claim(tx, claims=self._takes)
+        await inventory.wait(tx, self._waits)
+        await inventory.give_up(tx, self._owed, now=now)
         return bool(self._takes)
 
 

@@ -13,8 +13,9 @@ from doorstep import carts, inventory, journal
 from doorstep.db import Tx
 from doorstep.journal import Event
 from doorstep.kit.ids import new_id
+from doorstep.orders.beyond import claim_beyond, owed
 from doorstep.orders.draft import Draft
-from doorstep.orders.model import Backordered, HoldPlaced, Placed, WaitingLine
+from doorstep.orders.model import HoldPlaced, Placed
 from doorstep.orders.placing import Channel, Key
 from doorstep.orders.shortage import open_shortage
 from doorstep.orders.store import SQL
@@ -44,14 +45,12 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
     written = {row["order_id"]: row for row in rows}
     mine = [made for made in drafts if made.placing.order_id in written]
     if mine:
-        supply = await _supply(tx, mine)
-        await tx.execute(
-            SQL.insert_lines, *_columns([values for made in mine for values in _line_values(made, supply)])
-        )
+        await tx.execute(SQL.insert_lines, *_columns([values for made in mine for values in _line_values(made)]))
         await carts.convert(tx, [_conversion(made) for made in mine if made.cart_hold], actor="doorstep", now=now)
         await inventory.claim(tx, claims=[claim for made in mine for claim in made.claims], first=True)
         await _insert_rare(tx, mine, now)
-        await _tell(tx, mine, supply, now)
+        await claim_beyond(tx, [made for made in mine if made.pieces])
+        await _tell(tx, mine, now)
     return written
 
 
@@ -82,25 +81,16 @@ def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
     )
 
 
-def _line_values(made: Draft, supply: dict[int, datetime]) -> Iterable[tuple[object, ...]]:
-    short = dict(made.decided.short)
+def _line_values(made: Draft) -> Iterable[tuple[object, ...]]:
+    short, later = dict(made.decided.short), made.decided.units_awaited
     for line in made.lines:
-        missing = short.get(line.line_no, 0)
-        dated = line.product.sku_id in supply
+        missing, awaited = short.get(line.line_no, 0), later.get(line.line_no, 0)
         yield (
             *(made.placing.order_id, line.line_no, line.product.sku_id, line.line.quantity),
-            *(missing if dated else 0, 0 if dated else missing, line.line.quantity - missing),
+            *(awaited, missing, line.line.quantity - missing - awaited),
             *(line.line.unit_price_minor, line.line.tax_minor, line.discount_minor),
             *(line.kind.routing_kind, line.kind.reason, line.line.instructions.strip()),
         )
-
-
-async def _supply(tx: Tx, drafts: Sequence[Draft]) -> dict[int, datetime]:
-    """When supply is expected, by sku_id, of what came up short."""
-    missing = {
-        line.product.sku_id for made in drafts for line in made.lines if line.line_no in dict(made.decided.short)
-    }
-    return await inventory.expected(tx, missing) if missing else {}
 
 
 async def _insert_rare(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
@@ -144,11 +134,18 @@ def _services(line: Any) -> Iterable[tuple[str, object, int]]:
         yield "gift_wrap", detail, wrap.fee_minor
 
 
-async def _tell(tx: Tx, drafts: Sequence[Draft], supply: dict[int, datetime], now: datetime) -> None:
+async def _tell(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
     """The first event of each order; then those only some have."""
     await journal.append_first(
         tx,
-        [(made.placing.order_id, made.lane, Placed(short=bool(made.decided.short))) for made in drafts],
+        [
+            (
+                made.placing.order_id,
+                made.lane,
+                Placed(short=bool(made.decided.short), awaited=bool(made.decided.awaited)),
+            )
+            for made in drafts
+        ],
         actor=[made.placing.actor for made in drafts],
         now=now,
     )
@@ -160,23 +157,10 @@ async def _tell(tx: Tx, drafts: Sequence[Draft], supply: dict[int, datetime], no
             hold_id = new_id()
             holds.append((hold_id, order_id, reason, note, "rule", now))
             more.append((order_id, HoldPlaced(hold_id=hold_id, reason=reason)))
-        if made.decided.short:
-            waiting = _backordered(made, supply)
-            more.append((order_id, waiting))
-            await open_shortage(tx, order_id=order_id, cause=waiting.cause, waiting=waiting.lines, now=now)
+        if waiting := owed(made):
+            more += [(order_id, event) for event in waiting]
+            missing = [line for event in waiting for line in event.lines]
+            await open_shortage(tx, order_id=order_id, cause=waiting[0].cause, waiting=missing, now=now)
     if holds:
         await tx.execute(SQL.insert_holds, *_columns(holds))
     await journal.append(tx, more, actor="doorstep", now=now)
-
-
-def _backordered(made: Draft, supply: dict[int, datetime]) -> Backordered:
-    skus = {line.line_no: line.product.sku_id for line in made.lines}
-    lines = [
-        WaitingLine(line_no=no, quantity=units, bucket="backordered" if skus[no] in supply else "shortfall")
-        for no, units in made.decided.short
-    ]
-    dates = [supply.get(skus[line.line_no]) for line in lines]
-    known = [date for date in dates if date is not None]
-    return Backordered(
-        cause="short at placing", lines=lines, expected_at=max(known) if len(known) == len(dates) else None
-    )

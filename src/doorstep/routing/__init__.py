@@ -5,17 +5,21 @@ Invariant: a decision never gives a location more units than the availability it
 Routing claims nothing itself: whoever asks claims the result in the same transaction.
 """
 
+from doorstep.routing.beyond import Beyond, Piece
 from doorstep.routing.decide import decide
-from doorstep.routing.model import Candidate, Decision, Demand, Part, Request, restored, stored
+from doorstep.routing.model import Awaited, Candidate, Decision, Demand, Part, Request, restored, stored
 from doorstep.routing.network import Network, NetworkCache
 
 __all__ = [
+    "Awaited",
+    "Beyond",
     "Candidate",
     "Decision",
     "Demand",
     "Network",
     "NetworkCache",
     "Part",
+    "Piece",
     "Request",
     "decide",
     "restored",

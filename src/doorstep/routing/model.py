@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -21,6 +22,7 @@ class Demand(msgspec.Struct, frozen=True, kw_only=True):
     needs: frozenset[str] = frozenset()
     work_days: int = 0
     excluded: frozenset[int] = frozenset()  # locations that rejected it or came up short before
+    unreleased_until: datetime | None = None  # nothing of it leaves before: stock does not serve it
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,15 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[tuple[int, int]]
 
 
+class Awaited(Part, frozen=True, kw_only=True):
+    """What a location will send once it may: from `ready_at` on, when a delivery is there (`incoming_id`; None: the
+    goods are on the shelf) and the product is released. Dates as if the goods were ready then.
+    """
+
+    ready_at: datetime
+    incoming_id: UUID | None
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A location that was looked at: what it would cost to send everything from it, or why it could not."""
 
@@ -60,22 +71,34 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an order goes and why. `short` are [line_no, quantity] pairs no location could serve."""
+    """Where an order goes and why. `parts` are sent from stock, `awaited` when goods are there; `short` are [line_no,
+    quantity] pairs nobody has and nothing on its way brings.
+    """
 
     why: str
     parts: Sequence[Part]
     short: Sequence[tuple[int, int]]
     candidates: Sequence[Candidate]
+    awaited: Sequence[Awaited] = ()
 
     @property
     def promised_from(self) -> datetime | None:
         """The first day anything may arrive; None when nothing is sent."""
-        return min((part.promised_from for part in self.parts), default=None)
+        return min((part.promised_from for part in (*self.parts, *self.awaited)), default=None)
 
     @property
     def promised_by(self) -> datetime | None:
         """The day by which everything that is sent has arrived; None when nothing is sent."""
-        return max((part.promised_by for part in self.parts), default=None)
+        return max((part.promised_by for part in (*self.parts, *self.awaited)), default=None)
+
+    @property
+    def units_awaited(self) -> dict[int, int]:
+        """Units by line number that are sent later."""
+        units: dict[int, int] = {}
+        for part in self.awaited:
+            for line_no, count in part.lines:
+                units[line_no] = units.get(line_no, 0) + count
+        return units
 
 
 def stored(decision: Decision) -> dict[str, Any]:
@@ -84,21 +107,25 @@ def stored(decision: Decision) -> dict[str, Any]:
     """
     built = {
         "why": decision.why,
-        "parts": [
-            {
-                "location_id": part.location_id,
-                "hand_over_by": part.hand_over_by,
-                "promised_from": part.promised_from,
-                "promised_by": part.promised_by,
-                "cost_minor": part.cost_minor,
-                "lines": part.lines,
-            }
-            for part in decision.parts
+        "parts": [_kept(part) for part in decision.parts],
+        "awaited": [
+            {**_kept(part), "ready_at": part.ready_at, "incoming_id": part.incoming_id} for part in decision.awaited
         ],
         "short": decision.short,
         "candidates": {str(one.location_id): one.out or one.cost_minor for one in decision.candidates},
     }
     return {key: value for key, value in built.items() if value}
+
+
+def _kept(part: Part) -> dict[str, Any]:
+    return {
+        "location_id": part.location_id,
+        "hand_over_by": part.hand_over_by,
+        "promised_from": part.promised_from,
+        "promised_by": part.promised_by,
+        "cost_minor": part.cost_minor,
+        "lines": part.lines,
+    }
 
 
 def restored(kept: Mapping[str, Any], *, service: str) -> Decision:
@@ -107,5 +134,5 @@ def restored(kept: Mapping[str, Any], *, service: str) -> Decision:
         {"location_id": int(place), "out" if isinstance(found, str) else "cost_minor": found}
         for place, found in sorted(kept.get("candidates", {}).items(), key=lambda item: int(item[0]))
     ]
-    parts = [{**part, "service": service} for part in kept.get("parts", ())]
-    return msgspec.convert({"short": [], **kept, "parts": parts, "candidates": candidates}, Decision)
+    sent = {name: [{**part, "service": service} for part in kept.get(name, ())] for name in ("parts", "awaited")}
+    return msgspec.convert({"short": [], **kept, **sent, "candidates": candidates}, Decision)

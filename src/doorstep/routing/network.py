@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
+import msgspec
+
 from doorstep import delivery, inventory
 from doorstep.db import Brand, Tx
 from doorstep.delivery import Planner
@@ -85,13 +87,25 @@ class Network:
         return self.decide_at_length(request, available, own)
 
     def decide_at_length(self, request: Request, available: Available, own: Available = NOTHING) -> Decision:
-        """The same choice, without the short cut."""
-        return self._decide(request, available, own, self.plan)
+        """The same choice, without the short cut. What is not released yet is short, whatever is there."""
+        later = [(one.line_no, one.quantity) for one in request.demands if one.unreleased_until is not None]
+        if not later:
+            return self._decide(request, available, own, self.plan)
+        now = [one for one in request.demands if one.unreleased_until is None]
+        if not now:
+            return Decision(why="not released yet", parts=(), short=later, candidates=())
+        found = self.decide(msgspec.structs.replace(request, demands=now), available, own)
+        return msgspec.structs.replace(found, short=sorted((*found.short, *later)))
 
     def _decide(self, request: Request, available: Available, own: Available, plan: PlanPart) -> Decision:
         rules = self._bound.get(request.channel_id)
         places = self._list if rules is None else [one for one in self._list if rules.sees(one.location_id)]
         return decide(request, locations=places, available=self.seen(request, available, own), plan=plan)
+
+    def sells_from(self, request: Request, location_id: int) -> bool:
+        """Whether the channel of a request sells from there."""
+        rules = self._bound.get(request.channel_id)
+        return rules is None or rules.sees(location_id)
 
     def seen(self, request: Request, available: Available, own: Available = NOTHING) -> Available:
         """What of the available units is there for a request: what its channel may sell. `own` as in `decide`."""

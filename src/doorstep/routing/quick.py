@@ -43,7 +43,7 @@ class Quick:
         units: dict[int, int] = {}
         weight_g = work_days = 0
         for demand in request.demands:
-            if demand.needs or demand.excluded:
+            if demand.needs or demand.excluded or demand.unreleased_until:
                 return None
             units[demand.sku_id] = units.get(demand.sku_id, 0) + demand.quantity
             weight_g += demand.weight_g * demand.quantity

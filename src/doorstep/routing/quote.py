@@ -18,6 +18,7 @@ from doorstep.inventory import CartClaim
 from doorstep.kit.errors import Fault, Invalid
 from doorstep.kit.ids import parse
 from doorstep.kit.limits import LINES_PER_ORDER, UNITS_PER_LINE
+from doorstep.routing.beyond import Beyond
 from doorstep.routing.model import Decision, Demand, Part, Request
 from doorstep.routing.network import Network
 
@@ -33,7 +34,7 @@ class QuoteLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A cart and where it goes. What its `cart_hold` still has counts as available to it. With its `channel`, only what
-    that channel may sell does.
+    that channel may sell does, and what it sells beyond the stock counts too.
     """
 
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
@@ -43,11 +44,22 @@ class QuoteRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     channel: Annotated[str, Meta(min_length=1, max_length=40)] | None = None
 
 
+class Later(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of a line (its number from 1) that are sent later, from `ready_at` on: the goods are on their way, or may
+    not leave before.
+    """
+
+    line_no: int
+    quantity: int
+    ready_at: datetime
+
+
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery service for this cart: price in minor units, dates, and the locations that would send it.
 
-    `together`: one parcel. `short`: [line number from 1, quantity] pairs that are not in stock; with any, no date is
-    given. `order_within_s`: so long this date holds.
+    `together`: one parcel. `later`: what is sent when it is here; the date is that of the last of it. `short`: [line
+    number from 1, quantity] pairs that cannot be had; with any, no date is given. `order_within_s`: so long this date
+    holds; null when what comes later decides it.
     """
 
     service: str
@@ -59,6 +71,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     order_within_s: int | None
     origins: Sequence[str]
     together: bool
+    later: Sequence[Later]
     short: Sequence[tuple[int, int]]
 
 
@@ -75,9 +88,10 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
         faults.append(Fault("/channel", f"There is no channel {cart.channel!r}."))
     if faults:
         raise Invalid(faults)
-    demands, of_kits = _demands(cart, products, network)
+    demands, of_kits = _demands(cart, products, network, now)
     available = await inventory.read_stock(tx, {demand.sku_id for demand in demands}, now=now, cart=hold_id)
     own = {(one.sku_id, one.location_id): one.quantity for one in await _own(tx, hold_id)}
+    beyond: Beyond | None = None
     offered = sorted(network.planner.services.values(), key=lambda service: (service.rank, service.service))
     options = []
     for service in offered:
@@ -90,13 +104,21 @@ async def quote(tx: Tx, cart: QuoteRequest, *, now: datetime) -> list[Option]:
                 demands=demands,
                 channel_id=rules.channel_id if rules else 0,
             )
-            option = _option(network, request, network.decide(request, available, own), now)
+            decision = network.decide(request, available, own)
+            if decision.short:
+                if beyond is None:
+                    supply = await inventory.read_supply(tx, {demand.sku_id for demand in demands})
+                    beyond = Beyond(network, supply, now=now)
+                there = network.seen(request, available, own)
+                covered = beyond.cover(request, demands, decision, there, channel=cart.channel, accept=False)
+                decision = covered.decision
+            option = _option(network, request, decision, now)
             options.append(_kits_short(option, of_kits) if of_kits else option)
     return options
 
 
 def _demands(
-    cart: QuoteRequest, products: Mapping[str, Product], network: Network
+    cart: QuoteRequest, products: Mapping[str, Product], network: Network, now: datetime
 ) -> tuple[list[Demand], dict[int, tuple[int, int]]]:
     """What is taken from shelves for a cart; and which of it is of kits: (line of the kit, units in one kit) by number.
     Components are numbered after all lines, as placing does.
@@ -107,22 +129,28 @@ def _demands(
     for line_no, line in enumerate(cart.lines, start=1):
         product = products[line.sku]
         if not product.components:
-            demands.append(_demand(line_no, line, product, network))
+            demands.append(_demand(line_no, line, product, network, now))
         for part in product.components:
             last += 1
             of_kits[last] = line_no, part.quantity
             units = msgspec.structs.replace(line, quantity=line.quantity * part.quantity)
-            demands.append(_demand(last, units, products[part.sku], network))
+            demands.append(_demand(last, units, products[part.sku], network, now))
     return demands, of_kits
 
 
 def _kits_short(option: Option, of_kits: Mapping[int, tuple[int, int]]) -> Option:
-    """What is short of kits, as kits: as many as the scarcest component lets go wanting."""
+    """What is short of kits, or comes later, as kits: as many as the scarcest component lets go wanting."""
     short: dict[int, int] = {}
     for no, units in option.short:
         line_no, each = of_kits.get(no, (no, 1))
         short[line_no] = max(short.get(line_no, 0), -(-units // each))
-    return msgspec.structs.replace(option, short=sorted(short.items()))
+    later: dict[tuple[int, datetime], int] = {}
+    for one in option.later:
+        line_no, each = of_kits.get(one.line_no, (one.line_no, 1))
+        at = (line_no, one.ready_at)
+        later[at] = max(later.get(at, 0), -(-one.quantity // each))
+    waits = [Later(line_no=no, quantity=units, ready_at=at) for (no, at), units in sorted(later.items())]
+    return msgspec.structs.replace(option, short=sorted(short.items()), later=waits)
 
 
 async def _own(tx: Tx, hold_id: UUID | None) -> list[CartClaim]:
@@ -141,7 +169,7 @@ def _faults(line: QuoteLine, products: Mapping[str, Product], at: str) -> list[F
     return faults
 
 
-def _demand(line_no: int, line: QuoteLine, product: Product, network: Network) -> Demand:
+def _demand(line_no: int, line: QuoteLine, product: Product, network: Network, now: datetime) -> Demand:
     work: list[Work] = []
     if line.personalized:
         work.append("personalize")
@@ -154,12 +182,14 @@ def _demand(line_no: int, line: QuoteLine, product: Product, network: Network) -
         weight_g=product.weight_g,
         needs=frozenset((*product.handling, *work)),
         work_days=network.planner.work_days(work),
+        unreleased_until=product.release_at if product.unreleased(now) else None,
     )
 
 
 def _option(network: Network, request: Request, decision: Decision, now: datetime) -> Option:
     service = network.planner.services[request.service]
     complete = not decision.short
+    now_decides = complete and bool(decision.parts) and not decision.awaited
     return Option(
         service=service.service,
         title=service.title,
@@ -167,9 +197,14 @@ def _option(network: Network, request: Request, decision: Decision, now: datetim
         currency=service.currency,
         promised_from=decision.promised_from if complete else None,
         promised_by=decision.promised_by if complete else None,
-        order_within_s=_order_within_s(network, request, decision.parts, now) if complete else None,
-        origins=[network.locations[part.location_id].code for part in decision.parts],
-        together=len(decision.parts) == 1,
+        order_within_s=_order_within_s(network, request, decision.parts, now) if now_decides else None,
+        origins=[network.locations[part.location_id].code for part in (*decision.parts, *decision.awaited)],
+        together=len(decision.parts) + len(decision.awaited) == 1,
+        later=[
+            Later(line_no=line_no, quantity=units, ready_at=part.ready_at)
+            for part in decision.awaited
+            for line_no, units in part.lines
+        ],
         short=decision.short,
     )
 

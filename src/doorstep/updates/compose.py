@@ -156,6 +156,7 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         else "",
         "refund_by": day(letter.refund_by),
         "return_number": letter.return_number or "",
+        "awaited": data.get("awaited", False),
         "exchange_of": letter.exchange_of or "",
         "exchange_number": data.get("exchange_number") or "",
         "exchanged_minor": data.get("exchanged_minor") or 0,

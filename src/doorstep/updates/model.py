@@ -18,6 +18,7 @@ Kind = Literal[
     "backordered",
     "late",
     "date_known",
+    "sooner",
     "in_stock",
     "shipped",
     "lost",
@@ -135,11 +136,22 @@ def _repromised(data: Mapping[str, Any]) -> Told:
     kind: Kind
     if data["was_promised_by"] is None and data["promised_by"] is not None:
         kind = "date_known"
+    elif _earlier(data["promised_by"], data["was_promised_by"]):
+        kind = "sooner"
     else:
         kind = "late" if data["cause"] in LATE_CAUSES else "backordered"
     facts = {field: data[field] for field in ("version", "promised_by", "was_promised_by", "cause")}
     facts["lines"] = [[line_no, None] for line_no in data["line_nos"]]
-    return Told(kind=kind, bad_news=kind != "date_known", data=facts)
+    return Told(kind=kind, bad_news=kind not in ("date_known", "sooner"), data=facts)
+
+
+def _earlier(promised_by: str | None, was: str | None) -> bool:
+    """Whether a date moved to earlier; both as the journal keeps them."""
+    return bool(promised_by and was) and _time(promised_by) < _time(was)
+
+
+def _time(said: Any) -> datetime:
+    return said if isinstance(said, datetime) else datetime.fromisoformat(said)
 
 
 def _plain(kind: Kind, *fields: str, bad_news: bool = False) -> Callable[[Mapping[str, Any]], Told]:
@@ -156,7 +168,8 @@ def _refunded(data: Mapping[str, Any]) -> Told:
 
 
 def _placed(data: Mapping[str, Any]) -> Told:
-    return Told(kind="placed", data={"short": data["short"]})  # no `lines`: all of the order's
+    facts = {"short": data["short"], "awaited": data.get("awaited", False)}
+    return Told(kind="placed", data=facts)  # no `lines`: all of the order's
 
 
 # Which events are told, and as what. A new date is told from the ledger's event, not from the lateness or shortage
@@ -223,7 +236,7 @@ def _too_late(told: Told, due_at: datetime, now: datetime) -> bool:
     was = told.data.get("was_promised_by")
     if due_at == now or not was:
         return False
-    return due_at >= (was if isinstance(was, datetime) else datetime.fromisoformat(was))
+    return due_at >= _time(was)
 
 
 def after_quiet(now: datetime, terms: Terms) -> datetime:

@@ -14,6 +14,7 @@ from doorstep.insights import api as insights
 from doorstep.inventory import api as inventory
 from doorstep.inventory import channel_stock_api as channel_stock
 from doorstep.inventory import levels_api as levels
+from doorstep.inventory.supply import api as supply
 from doorstep.orders import api as orders
 from doorstep.payments import api as payments
 from doorstep.returns import api as returns
@@ -33,6 +34,7 @@ MOUNTED = (
     feeds,
     channel_stock,
     levels,
+    supply,
     delivery,
     routing,
     availability,

@@ -6,7 +6,7 @@ from doorstep.web.console import components, entrance, exceptions, goods_back, h
 from doorstep.web.console.floor import handlers as floor
 from doorstep.web.console.orders import handlers as orders
 from doorstep.web.console.settings import handlers as settings
-from doorstep.web.console.stock import differences, feeds
+from doorstep.web.console.stock import differences, feeds, waiting
 from doorstep.web.console.stock import pages as stock
 from doorstep.web.console.welcome import handlers as welcome
 
@@ -18,6 +18,7 @@ HANDLERS = (
     *floor.HANDLERS,
     *feeds.HANDLERS,
     *differences.HANDLERS,
+    *waiting.HANDLERS,
     *stock.HANDLERS,
     *settings.HANDLERS,
     *components.HANDLERS,

@@ -160,6 +160,18 @@ def _line(known: Known, line: Any) -> dict[str, Any]:
     return {
         "row": line,
         "claims": [(units, names[code]) for units, code in claims],
+        "waits": [
+            {
+                "quantity": one.quantity,
+                "reference": one.reference,
+                "place": names.get(one.location or "", ""),
+                "expected_at": one.expected_at,
+                "ready_at": one.ready_at,
+                "here": one.here,
+            }
+            for one in known.view.waits
+            if one.line_no == line.line_no
+        ],
         "services": line.services,
         "promised_by": max(latest, key=lambda one: one.version).promised_by if latest else known.view.promised_by,
         "units": sorted(line.units.items(), key=lambda item: orders.BUCKETS.index(item[0])),
@@ -182,6 +194,9 @@ def _decision(known: Known, one: Any) -> dict[str, Any]:
             {"name": names[part.location], "cost_minor": costs.get(part.location), "by": part.promised_by,
              "hand_over_by": part.hand_over_by, "units": sum(units for _, units in part.lines)}
             for part in one.parts
+        ],
+        "later": [
+            {"name": names[part.location], "by": part.promised_by, "ready_at": part.ready_at} for part in one.awaited
         ],
         "rest": [
             {"name": names[candidate.location], "cost_minor": candidate.cost_minor, "out": candidate.out}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 
+from doorstep import inventory
 from doorstep.db import Tx
 from doorstep.inventory import Location
 from doorstep.kit.errors import Conflict, Invalid
@@ -15,9 +17,10 @@ from doorstep.kit.ids import new_id
 from doorstep.web.console.acting import act, rehearse
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import faults_by_field, show
+from doorstep.web.console.people import SQL
 from doorstep.web.console.scope import place_named, places_of
 from doorstep.web.console.staff import Staff
-from doorstep.web.console.stock import reads
+from doorstep.web.console.stock import reads, waiting
 from doorstep.web.console.stock.deeds import REASONS, STATES, Wish, do, said_of, wish_of
 from doorstep.web.console.stock.reads import Counters
 from doorstep.web.pages import form, see
@@ -64,6 +67,10 @@ async def show_sku(request: Asked, staff: Staff, sku_id: int) -> Response[bytes]
         movements, more = await reads.movements(tx, here, sku_id, asked.get("cursor", ""))
         standing = await reads.standing(tx, here, sku_id)
         in_carts = await reads.in_carts(tx, here, sku_id)
+        clock = ZoneInfo(await tx.fetchval(SQL.timezone))
+        on_their_way = (await waiting.coming(tx, here, [sku_id])).get(sku_id, [])
+        waiters = await waiting.waiters(tx, staff, sku_id, clock)
+        (terms,) = await inventory.read_terms(tx, [product.sku])
     return await show(
         staff,
         "console/stock/sku.html",
@@ -75,6 +82,9 @@ async def show_sku(request: Asked, staff: Staff, sku_id: int) -> Response[bytes]
         next_page=f"/console/stock/{sku_id}?{urlencode({'cursor': more})}#movements" if more else "",
         standing=standing,
         in_carts=in_carts,
+        on_their_way=on_their_way,
+        waiters=waiters,
+        terms=terms,
         said=asked.get("said", ""),
     )
 

@@ -31,7 +31,7 @@ FROM stock s WHERE s.sku_id = ANY($1) AND ($2::integer[] IS NULL OR s.location_i
 
 -- name: incoming
 -- What is on its way, the nearest first.
-SELECT sku_id, location_id, reference, quantity, expected_at FROM incoming
+SELECT sku_id, location_id, reference, quantity, promised, expected_at FROM incoming
 WHERE received_at IS NULL AND sku_id = ANY($1) AND ($2::integer[] IS NULL OR location_id = ANY($2))
 ORDER BY expected_at, incoming_id LIMIT $3
 
@@ -76,3 +76,24 @@ ORDER BY f.lane, f.pick_by, l.fulfillment_order_id LIMIT $3
 SELECT location_id, sum(open)::integer AS units FROM cart_claims
 WHERE sku_id = $1 AND open > 0 AND expires_at > $3 AND ($2::integer[] IS NULL OR location_id = ANY($2))
 GROUP BY location_id ORDER BY location_id
+
+-- name: waited_for
+-- Products that orders wait for, or that are sold beyond their stock, in the order of their SKUs. Where $2 is given, only
+-- what waits for deliveries to these locations counts.
+SELECT p.sku_id, p.sku, p.title, coalesce(w.units, 0)::integer AS units, coalesce(w.undated, 0)::integer AS undated,
+    coalesce(w.orders, 0)::integer AS orders, b.kind, b.cap, b.promised
+FROM beyond_stock b JOIN products p USING (sku_id) LEFT JOIN (
+    SELECT c.sku_id, sum(c.units) AS units, sum(c.units) FILTER (WHERE c.incoming_id IS NULL) AS undated,
+        count(DISTINCT c.order_id) AS orders
+    FROM supply_claims c LEFT JOIN incoming i USING (incoming_id)
+    WHERE $2::integer[] IS NULL OR i.location_id = ANY($2) GROUP BY c.sku_id
+) w USING (sku_id)
+WHERE p.sku > $1 AND (w.units > 0 OR (b.kind <> 'none' AND ($2::integer[] IS NULL
+    OR EXISTS (SELECT FROM incoming i WHERE i.sku_id = p.sku_id AND i.received_at IS NULL AND i.location_id = ANY($2)))))
+ORDER BY p.sku LIMIT $3
+
+-- name: waiters
+SELECT c.order_id, o.number, o.placed_at, c.units, c.lane, i.reference
+FROM supply_claims c JOIN orders o USING (order_id) LEFT JOIN incoming i USING (incoming_id)
+WHERE c.sku_id = $1 AND ($2::integer[] IS NULL OR i.location_id = ANY($2))
+ORDER BY i.expected_at NULLS LAST, i.incoming_id, c.lane, c.priority, c.order_id, c.line_no LIMIT $3
