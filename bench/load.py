@@ -103,7 +103,7 @@ def run(command: Sequence[str], within_s: float, env: dict[str, str] | None = No
     """What a command said, and the core-seconds it used. One at a time. Raises RuntimeError when it fails."""
     process = subprocess.Popen(
         command,
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).resolve().parents[1],
         env=os.environ | (env or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from importlib import import_module
 from typing import Any
 
 import httpx2
 
+from bench import flow
 from bench.intake import Intake, measured
 from bench.load import drive
 from bench.measure import Sample, median, sample
 from bench.plan import Plan
-from bench.stage import PLACES, Shop, Stage, Use
+from bench.stage import PLACES, SQL, Shop, Stage, Use
 from doorstep.db.migrate import create_brand, migrate
 
 CLIENTS = 32
@@ -145,10 +145,6 @@ async def _paths(shop: Shop) -> set[str]:
 
 async def journey(stage: Stage, plan: Plan, cores: int) -> dict[str, Any]:
     """Part h: from placing to delivery with all reactions; then a burst of placing, and how long its backlog takes."""
-    try:
-        flow = import_module("bench.flow")
-    except ModuleNotFoundError as error:
-        raise NotHere("there is no bench/flow.py yet") from error
     name = "journey"
     await stage.admin.execute(f"CREATE DATABASE {name}")
     try:
@@ -156,10 +152,30 @@ async def journey(stage: Stage, plan: Plan, cores: int) -> dict[str, Any]:
         await create_brand(stage.dsn(name), "main", "Main")
         async with flow.opened(stage.dsn(name)) as shop:
             stage.say(f"h: all steps at once for {plan.pace_s:g} s")
+            before = shop.cost()
             pace = await flow.pace(shop, plan.pace_s)
+            used = shop.cost() - before
             await shop.settle(patience_s=plan.backlog_s)
             stage.say(f"h: a burst of {plan.burst_s:g} s, then its backlog")
-            burst = await flow.burst(shop, plan.burst_s)
+            burst, complete = await _burst(shop, plan)
     finally:
         await stage.drop(name)
-    return {"pace": pace, "burst": burst}
+    shares = {"place and act": used.here_s, "worker": used.worker_s, "postgres": used.postgres_s}
+    return {
+        "pace": pace,
+        "pace_cores": {who: round(seconds / pace.wall_s, 2) for who, seconds in shares.items()},
+        "burst": burst,
+        "burst_worked_off": complete,
+    }
+
+
+async def _burst(shop: flow.Shop, plan: Plan) -> tuple[flow.Burst, bool]:
+    """The burst, and whether its backlog was worked off; if not in time, `backlog_s` is how long we waited."""
+    before = await shop.value(SQL.count_orders)
+    try:
+        return await asyncio.wait_for(flow.burst(shop, plan.burst_s), plan.burst_s + plan.backlog_s), True
+    except TimeoutError:
+        placed = await shop.value(SQL.count_orders) - before
+        return flow.Burst(
+            placed=placed, placing_s=plan.burst_s, placed_per_s=placed / plan.burst_s, backlog_s=plan.backlog_s
+        ), False

@@ -30,7 +30,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 NORMAL = Plan(
     name="normal", rounds=5, seconds=5, warm_s=2, scan_s=3, open_s=20, skus=20_000, clients=(1, 32, 128),
     processes=(1, 2, 4), bulk=500, bulk_clients=(2, 8), earlier=10_000, copies=99, feed_rows=100_000, pace_s=60,
-    burst_s=60, backlog_s=600,
+    burst_s=60, backlog_s=420,
 )  # fmt: skip
 QUICK = Plan(
     name="quick", rounds=1, seconds=3, warm_s=1, scan_s=2, open_s=5, skus=20_000, clients=(32, 128), processes=(1, 2),

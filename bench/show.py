@@ -15,10 +15,12 @@ UNITS = {
     "g": "orders/s",
 }  # fmt: skip
 
+_COLUMNS = ("processes", "clients", "core-ms", "p50 ms", "p99 ms", "refused")
+
 
 def show(report: Report) -> None:
     """Tables on stdout."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, width=140)
     facts = report.machine
     about = f"{facts['processor']}, {facts['cores']} cores, {facts['memory_mb']} MB, load before {facts['load']:.1f}"
     postgres = f"PostgreSQL {report.postgres['server_version']}, fsync {report.postgres['fsync']}"
@@ -40,23 +42,15 @@ def _medians(console: Console, name: str, part: Part) -> None:
     if not found:
         return
     table = Table(box=None, pad_edge=True, header_style="dim")
-    for column in (
-        "",
-        UNITS.get(name, "a second"),
-        "low – high",
-        "processes",
-        "clients",
-        "p50 ms",
-        "p99 ms",
-        "refused",
-    ):
+    for column in ("", UNITS.get(name, "a second"), "low – high", *_COLUMNS):
         table.add_column(column, justify="left" if not column else "right")
     for key, one in found.items():
         run = one.middle
         spread = f"{one.low:,.0f} – {one.high:,.0f} of {one.runs}"
+        cost = f"{sum(run.core_ms.values()):.2f}"
         table.add_row(
-            key, f"{one.rate:,.0f}", spread, str(run.processes or ""), str(run.clients or ""), f"{run.p50_ms:.1f}",
-            f"{run.p99_ms:.1f}", str(one.refused + one.broken),
+            key, f"{one.rate:,.0f}", spread, str(run.processes or ""), str(run.clients or ""), cost,
+            f"{run.p50_ms:.1f}", f"{run.p99_ms:.1f}", str(one.refused + one.broken),
         )  # fmt: skip
     console.print(table)
     for key, one in found.items():
@@ -79,6 +73,16 @@ def _details(console: Console, found: dict[str, Any]) -> None:
         console.print(
             f"   {row['us_an_order']:>8.1f} µs an order  {row['calls']:>7} calls  {row['statement'][:80]}", markup=False
         )
-    for name in ("pace", "burst"):
-        if name in found:
-            console.print(f"   {name}: {found[name]}")
+    if pace := found.get("pace"):
+        shares = ", ".join(f"{who} {used:.2f}" for who, used in found["pace_cores"].items())
+        console.print(
+            f"   all steps at once: {pace.orders_per_s:,.0f} orders/s delivered,"
+            f" {pace.core_ms_per_order:.2f} core-ms an order"
+        )
+        console.print(f"   [dim]cores used: {shares}[/]")
+    if burst := found.get("burst"):
+        rest = "until nothing was due" if found["burst_worked_off"] else "and it was not worked off"
+        console.print(
+            f"   a burst of {burst.placing_s:.0f} s, {burst.placed:,} orders ({burst.placed_per_s:,.0f}/s):"
+            f" {burst.backlog_s:.0f} s {rest}"
+        )

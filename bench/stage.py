@@ -35,6 +35,7 @@ from doorstep.supervisor import Child, Supervisor
 from doorstep.web.api.keys import create
 
 SQL = Statements("bench/queries.sql", Path(__file__).with_name("queries.sql").read_text(encoding="utf-8"))
+ROOT = Path(__file__).resolve().parents[1]
 YARDSTICK = Path(__file__).parent / "yardstick"
 READY_WITHIN_S = 120.0
 EARLIER = 10_000  # orders there are before anything is measured
@@ -165,6 +166,7 @@ class Stage:
                     await tx.execute(statement, timeout=900)
                 await tx.execute("DROP TABLE copies")
             await self._settle(brand)
+            await self.admin.execute("CHECKPOINT", timeout=600)
         finally:
             await database.close()
 
@@ -202,7 +204,7 @@ class Stage:
 
     @asynccontextmanager
     async def shop(self, name: str, *, processes: int = 1) -> AsyncIterator[Shop]:
-        """Doorstep on this database: server processes and the worker. Partners outside there are none."""
+        """Doorstep on this database: server processes and the worker, whose partners outside answer at once."""
         port = _free_port()
         settings = Settings(
             database_url=self.dsn(name),
@@ -213,6 +215,7 @@ class Stage:
             log_level="warning",
         )
         env = settings_of.environment(settings)
+        worker = [sys.executable, "-m", "bench.flow", "--worker", settings.database_url]
         logs = self.folder / "logs"
 
         async def ready() -> bool:
@@ -225,8 +228,14 @@ class Stage:
         async with Supervisor() as supervisor:
             await supervisor.start(
                 [
-                    Child(name="server", argv=_doorstep("serve"), log=logs / "server.log", env=env, ready=ready),
-                    Child(name="worker", argv=_doorstep("worker"), log=logs / "worker.log", env=env),
+                    Child(
+                        name="server",
+                        argv=[sys.executable, "-m", "doorstep", "serve"],
+                        log=logs / "server.log",
+                        env=env,
+                        ready=ready,
+                    ),
+                    Child(name="worker", argv=worker, log=logs / "worker.log", env={"PYTHONPATH": str(ROOT)}),
                 ]
             )
             await supervisor.wait_ready(READY_WITHIN_S)
@@ -305,10 +314,6 @@ def _place(code: str, latitude: float, longitude: float) -> PutLocation:
         street="Royal Oak Way", latitude=latitude, longitude=longitude, timezone="Europe/London",
         capabilities=("gift_wrap", "returns"),
     )  # fmt: skip
-
-
-def _doorstep(command: str) -> list[str]:
-    return [sys.executable, "-m", "doorstep", command]
 
 
 def _free_port() -> int:

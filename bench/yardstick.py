@@ -51,6 +51,7 @@ class Yardstick:
         return best
 
     async def _once(self, script: str, clients: int) -> Sample:
+        self._stage.say(f"c: {script}, {clients} clients")
         uses: list[Use] = []
         async with self._stage.fresh("yardstick") as name:
             command = self._command(name, script, clients)
