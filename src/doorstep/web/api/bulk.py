@@ -65,6 +65,8 @@ class _Answers(ASGIResponse):
         super().__init__(media_type=NDJSON)
         self._actor, self._intake, self._order_page = actor, intake, order_page
         self._started = False
+        self._last: asyncio.Task[list[BatchResult]] | None = None  # the part before, and the numbers in it
+        self._last_keys: set[tuple[str, str]] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The response. Raises Unavailable before its start; who reads no answers for long is left alone."""
@@ -75,7 +77,8 @@ class _Answers(ASGIResponse):
         try:
             more = first = True
             while more or parts:
-                if more and taking is None and len(parts) < _AT_ONCE:
+                # Until the first part is answered there is no second: a request that is refused has placed nothing.
+                if more and taking is None and len(parts) < (_AT_ONCE if self._started else 1):
                     taking = asyncio.create_task(lines.take(BULK_TOGETHER))
                 waiting = [task for task in (taking, *list(parts)[:1]) if task]
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -99,7 +102,7 @@ class _Answers(ASGIResponse):
         """The results of some lines. Raises Unavailable when they are the first."""
         read = [self._read(line) for _, line in part]
         placings = [one for one in read if isinstance(one, Placing)]
-        outcomes = iter(await self._outcomes(placings, first=first) if placings else ())
+        outcomes = iter(await self._in_turn(placings, first=first))
         return [
             self._result(number, next(outcomes) if isinstance(one, Placing) else Outcome(problem=one), scope)
             for (number, _), one in zip(part, read, strict=True)
@@ -112,6 +115,25 @@ class _Answers(ASGIResponse):
             return Placing.of(decode(line, _DECODER), self._actor)
         except Problem as problem:
             return problem
+
+    async def _in_turn(self, placings: Sequence[Placing], *, first: bool) -> list[Outcome]:
+        """What became of them. Of lines with one number the first decides: the intake, which takes express orders
+        first and writes several batches at once, is never asked for two of them at a time.
+        """
+        before, keys_before = self._last, self._last_keys
+        self._last, self._last_keys = asyncio.current_task(), {placing.key for placing in placings}
+        if before and not before.done() and not self._last_keys.isdisjoint(keys_before):
+            await asyncio.wait([before])
+        outcomes: dict[int, Outcome] = {}
+        while len(outcomes) < len(placings):
+            now: dict[tuple[str, str], int] = {}
+            for place, placing in enumerate(placings):
+                if place not in outcomes:
+                    now.setdefault(placing.key, place)
+            places = list(now.values())
+            found = await self._outcomes([placings[place] for place in places], first=first and not outcomes)
+            outcomes |= dict(zip(places, found, strict=True))
+        return [outcomes[place] for place in range(len(placings))]
 
     async def _outcomes(self, placings: Sequence[Placing], *, first: bool) -> list[Outcome]:
         """What became of them. While the intake is full it waits, but with the first: then nothing is placed yet, and
