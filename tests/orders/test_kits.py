@@ -24,6 +24,7 @@ from tests.orders.world import MONDAY, World, placing
 from tests.races.test_last_unit import NO_CHECK, without
 from tests.races.watch import until_it_ends_or_waits, until_it_waits
 from tests.support.shop import Shop
+from tests.support.staff import Hire
 
 SET = {"sku": "MUG", "quantity": 2, "share": 3}, {"sku": "CARD"}
 SIZES: dict[str, Any] = {"weight_g": 500, "length_mm": 200, "width_mm": 200, "height_mm": 200}
@@ -297,6 +298,15 @@ async def test_a_kit_from_order_to_capture_is_right_to_the_cent(shop: Shop) -> N
         "POST", f"{path}/cancel", {"reason": "too late", "lines": [{"line_no": 1, "quantity": 1}]}, expect=409
     )
     await shop.audit()
+
+
+async def test_the_pages_name_the_kit_beside_its_parts(shop: Shop, hire: Hire) -> None:
+    await kit_in(shop)
+    order = await shop.place({"sku": "SET", "quantity": 2}, {"sku": "MUG"})
+    page = (await shop.client.get(order["order_page"])).text
+    assert page.count("Part of A set") == 2
+    desk = await hire("agent")
+    assert (await desk.get(f"/console/orders/{order['order_id']}")).count("Part of 2 × A set") == 2
 
 
 async def test_what_a_kit_cannot_have_is_refused_in_words(shop: Shop) -> None:

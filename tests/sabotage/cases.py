@@ -58,7 +58,14 @@ STOCK = (
     ),
     Case(
         name="the lease of the watch over stock levels",
-        edits=(_code(_STOCK, "FROM stock_watch FOR NO KEY UPDATE SKIP LOCKED", "FROM stock_watch"),),
+        edits=(
+            _code(
+                _STOCK,
+                "UPDATE stock_watch SET looked_at = $1\nWHERE one_row = (SELECT one_row FROM stock_watch FOR NO KEY "
+                "UPDATE SKIP LOCKED) RETURNING true",
+                "SELECT $1::timestamptz IS NOT NULL",
+            ),
+        ),
         test="tests/inventory/test_levels.py::test_two_who_look_at_once_tell_it_once",
     ),
     Case(

@@ -15,6 +15,7 @@ from doorstep.orders.follow import allocate_waiting, follow_supply
 from doorstep.orders.goodwill import give_goodwill, goodwill_room
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
+from doorstep.orders.kits import KitLine, kits_of
 from doorstep.orders.model import (
     BUCKETS,
     Address,
@@ -59,6 +60,7 @@ __all__ = [
     "HoldPlaced",
     "HoldReleased",
     "Intake",
+    "KitLine",
     "LineQuantity",
     "LineRow",
     "LineService",
@@ -86,6 +88,7 @@ __all__ = [
     "follow_supply",
     "give_goodwill",
     "goodwill_room",
+    "kits_of",
     "lines",
     "lock",
     "lock_one",

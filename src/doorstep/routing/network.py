@@ -202,6 +202,7 @@ class NetworkCache:
         self._ttl_s = ttl_s
         self._network: Network | None = None
         self._read_at = 0.0
+        self._reading = False
 
     def lane(self, service: str) -> int:
         """The service's lane (0: express) as last read; standard for a service not known yet."""
@@ -209,10 +210,18 @@ class NetworkCache:
         return known.lane if known else 1
 
     async def get(self, tx: Tx, *, fresh: bool = False) -> Network:
-        """The network, from memory when it is young enough and not wanted `fresh`."""
-        if fresh or self._network is None or time.monotonic() - self._read_at >= self._ttl_s:
-            started = time.monotonic()
-            self._network = await Network.read(tx)
+        """The network, from memory when it is young enough and not wanted `fresh`. One reads it again; who comes
+        meanwhile gets the one that is there, unless that takes as long again.
+        """
+        started = time.monotonic()
+        age = started - self._read_at
+        due = age >= self._ttl_s and (not self._reading or age >= 2 * self._ttl_s)
+        if fresh or self._network is None or due:
+            self._reading = True
+            try:
+                self._network = await Network.read(tx)
+            finally:
+                self._reading = False
             self._read_at = started
         return self._network
 

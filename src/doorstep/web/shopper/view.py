@@ -47,6 +47,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     head: Mapping[str, Any]
     lines: Sequence[orders.LineRow]
     titles: Mapping[int, str]
+    kits: Mapping[int, str]  # of a line that is part of a kit: the kit's title
     address: orders.Address
     shipments: Sequence[shipping.Shipment]
     promises: Sequence[delivery.Promise]
@@ -67,12 +68,14 @@ async def read(tx: Tx, order_id: UUID) -> Known:
     lines = (await orders.lines(tx, [order_id]))[order_id]
     returned = (await returns.of_orders(tx, [order_id]))[order_id]
     instead = {each.sku_id for one in returned for each in one.exchanges}
-    products = await catalog.by_id(tx, {line.sku_id for line in lines} | instead)
+    kits = await orders.kits_of(tx, order_id)
+    products = await catalog.by_id(tx, {line.sku_id for line in lines} | {kit.sku_id for kit in kits} | instead)
     return Known(
         head=dict(head),
         look=await look(tx),
         lines=lines,
         titles={line.line_no: products[line.sku_id].title for line in lines},
+        kits={line_no: products[kit.sku_id].title for kit in kits for line_no, _ in kit.parts},
         address=(await orders.addresses(tx, [order_id]))[order_id],
         shipments=(await shipping.of_orders(tx, [order_id]))[order_id],
         promises=(await delivery.current(tx, [order_id])).get(order_id, []),
@@ -272,6 +275,7 @@ def _rest(known: Known, line: orders.LineRow) -> dict[str, Any] | None:
 def _item(known: Known, line: orders.LineRow) -> dict[str, Any]:
     return {
         "title": known.titles[line.line_no],
+        "kit": known.kits.get(line.line_no, ""),
         "ordered": line.ordered,
         "canceled": line.canceled,
         "returned": line.returned,
