@@ -103,6 +103,8 @@ async def test_a_difference_is_shown_with_its_cause_and_put_right_after_a_look(s
     await drift(shop)
     await reconciliation.reconcile(shop.brand)
     assert "A counter is off" in await desk.get(DIFFERENCES)
+    told = 'doorstep_stock_drift_units{brand="main",cause="counter_drift",location="north"} 3.0'
+    assert told in (await shop.client.get("/metrics")).text
     page = await desk.get(f"{DIFFERENCES}?look=1")
     (name,) = re.findall(r'name="(d-[^"]+)"', page)
     preview: Any = await desk.post(DIFFERENCES, {name: "1", "trust": "ledger"}, expect=200)
