@@ -323,6 +323,16 @@ async def test_what_a_kit_cannot_have_is_refused_in_words(shop: Shop) -> None:
     assert "is a kit" in answer.json()["errors"][0]["detail"]
 
 
+async def test_kits_of_too_much_are_refused(world: World) -> None:
+    names = [f"P{n}" for n in range(50)]
+    await put(world, *(ProductData(sku=name, title=name, **SIZES) for name in names))
+    await put(world, kit("ALL", *((name, 3) for name in names)))
+    for lines, pointer in ([("ALL", 400_000)], "/lines/0/quantity"), ([("ALL", 1)] * 21, "/lines"):
+        (outcome,) = await world.place(placing(new_id().hex, *lines))
+        assert isinstance(outcome.problem, Invalid)
+        assert [fault.pointer for fault in outcome.problem.faults] == [pointer]
+
+
 async def test_more_kits_than_were_ordered_are_not_canceled(world: World) -> None:
     order = await world.placed(("SET", 1))
     async with world.brand.transaction() as tx:

@@ -13,6 +13,7 @@ from doorstep.carts import CartHold, HoldEnded
 from doorstep.catalog import Product
 from doorstep.inventory import Claim
 from doorstep.kit.errors import Fault, Invalid, Problem
+from doorstep.kit.limits import LINES_PER_ORDER
 from doorstep.kit.money import prorate
 from doorstep.orders.classify import Kind, classify
 from doorstep.orders.kits import KitLine, explode, kit_faults
@@ -109,6 +110,9 @@ def draft(
             faults += _line_faults(line, product, f"/lines/{line_no - 1}")
         if product is not None:
             lines.append(_line(line_no, line, product, network, line.discount_minor + discount_minor))
+    parts = sum(len(products[order.lines[kit.line_no - 1].sku].components) for kit in kits)
+    if kits and len(lines) + parts > LINES_PER_ORDER:
+        faults.append(Fault("/lines", f"With the components of kits it has more than {LINES_PER_ORDER} lines."))
     if faults or channel is None:
         return Invalid(faults)
     for place, kit in enumerate(kits):

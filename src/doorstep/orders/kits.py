@@ -16,6 +16,7 @@ from doorstep import catalog
 from doorstep.catalog import Product
 from doorstep.db import Tx
 from doorstep.kit.errors import Fault
+from doorstep.kit.limits import UNITS_PER_LINE
 from doorstep.kit.money import prorate
 from doorstep.orders.requests import PlaceLine
 from doorstep.orders.store import SQL
@@ -50,6 +51,9 @@ def kit_faults(line: PlaceLine, kit: Product, products: Mapping[str, Product], a
         faults.append(Fault(f"{at}/personalization", f"{line.sku} is a kit: it cannot be personalized."))
     if line.gift_wrap:
         faults.append(Fault(f"{at}/gift_wrap", f"{line.sku} is a kit: it cannot be gift-wrapped."))
+    most = max(part.quantity for part in kit.components) * line.quantity
+    if most > UNITS_PER_LINE:
+        faults.append(Fault(f"{at}/quantity", f"That would be {most} units of a component: {UNITS_PER_LINE} at most."))
     if kit.active and not catalog.sold(kit, products):
         faults.append(Fault(f"{at}/sku", f"{line.sku} is a kit, and a component of it is not sold any more."))
     return faults
