@@ -9,7 +9,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -58,6 +58,7 @@ class Play:
         self.kept: dict[str, tuple[dict[str, Any], bytes]] = {}  # by number: what was sent, and the first answer
         self.kills: Counter[str] = Counter()
         self.over = False
+        self._opened = monotonic()
 
     async def open(self) -> None:
         """Fill the shelves."""
@@ -97,7 +98,8 @@ class Play:
         found = await self.api.get("/v1/shipments", dict, limit=100, labeled="true", handed_over="false")
         if parcels := {one["shipment_id"]: one["tracking_number"] for one in found["items"]}:
             await self.api.do("POST", "/v1/shipments/hand-over", {"ids": list(parcels)})
-            await self.carrier.scan(list(parcels.values()), await self.stage.brand.now())
+            at = OPENED_AT + timedelta(seconds=monotonic() - self._opened)
+            await self.carrier.scan(list(parcels.values()), at)
         return len(open_) + len(parcels)
 
     async def kill(self, many: int, tell: Callable[[str], None]) -> None:
