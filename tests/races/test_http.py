@@ -24,11 +24,11 @@ class Servers:
         self.world, self.hosts, self.key = world, hosts, key
 
 
-@pytest.fixture(params=[1, 2], ids=["one process", "two processes"])
+@pytest.fixture(params=[1, 2, 4], ids=["one process", "two processes", "four processes"])
 async def servers(
     world: World, database: Database, dsn: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Servers]:
-    """One or two server processes."""
+    """One, two or four server processes."""
     with serving(dsn, tmp_path, processes=request.param) as hosts:
         yield Servers(world, hosts, await write_key(world, database))
 

@@ -69,6 +69,11 @@ STOCK = (
         test="tests/inventory/test_levels.py::test_two_who_look_at_once_tell_it_once",
     ),
     Case(
+        name="what a claim does not hold lowers no counter",
+        edits=(_code(_STOCK, "FROM lowered GROUP BY", "FROM given GROUP BY"),),
+        test="tests/inventory/test_stock.py::test_more_than_a_claim_holds_is_a_conflict_and_changes_nothing",
+    ),
+    Case(
         name="the lock on stock rows",
         edits=(
             _code(
