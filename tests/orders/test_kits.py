@@ -20,6 +20,7 @@ from doorstep.orders.requests import PlaceLine
 from doorstep.routing import NetworkCache
 from doorstep.routing.availability import Availability, availability
 from doorstep.routing.quote import QuoteLine, QuoteRequest, quote
+from doorstep.web import csv_rows
 from tests.orders.world import MONDAY, World, placing
 from tests.races.test_last_unit import NO_CHECK, without
 from tests.races.watch import until_it_ends_or_waits, until_it_waits
@@ -341,3 +342,11 @@ async def test_more_kits_than_were_ordered_are_not_canceled(world: World) -> Non
                 tx, order_id=order, wanted=[orders.LineQuantity(line_no=1, quantity=2)], reason="test", actor="test",
                 now=MONDAY,
             )  # fmt: skip
+
+
+def test_a_kit_comes_from_a_csv_file_too() -> None:
+    head = "sku,title,weight_g,length_mm,width_mm,height_mm,components"
+    cell = '"[{""sku"": ""MUG"", ""quantity"": 2}]"'
+    rows, bad = csv_rows.read("products", f"{head}\nSET,A set,1,1,1,1,{cell}\nOFF,Off,1,1,1,1,mug\n".encode())
+    assert [row.components for _, row in rows] == [(Component(sku="MUG", quantity=2),)]
+    assert [one.line for one in bad] == [3]

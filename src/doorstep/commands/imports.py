@@ -43,7 +43,7 @@ def import_(kind: str, file: Path, brand: str, dry_run: bool, skip_bad: bool, as
     --skip-bad. The same file again changes nothing.
 
     [bold]products[/]: sku, title, weight_g, length_mm, width_mm, height_mm; handling, gift_wrap, return_days, active,
-    personalization (JSON), style, option
+    personalization (JSON), style, option, components (JSON)
 
     [bold]locations[/]: code, name, kind, country, postcode, city, street, latitude, longitude, timezone; capabilities,
     priority, enabled

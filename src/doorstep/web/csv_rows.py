@@ -26,6 +26,7 @@ T = TypeVar("T")
 _BATCH = 500
 _MOST = 1_000_000_000
 _LISTS = {"handling", "capabilities"}
+_JSON: Mapping[str, Any] = {"personalization": list[PersonalizationField], "components": list[catalog.Component]}
 
 
 class StockRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,8 +160,8 @@ def _values(cells: Mapping[str, str]) -> dict[str, object]:
             continue
         if name in _LISTS:
             found[name] = [part.strip() for part in cell.split("|") if part.strip()]
-        elif name == "personalization":
-            found[name] = msgspec.json.decode(cell, type=list[PersonalizationField])
+        elif name in _JSON:
+            found[name] = msgspec.json.decode(cell, type=_JSON[name])
         else:
             found[name] = cell.lower() if cell.lower() in ("true", "false") else cell
     return found
