@@ -345,10 +345,17 @@ class _Result:
             await open_shortage(tx, order_id=order_id, cause=cause, waiting=waiting, now=now)
         await close_shortages(tx, [order_id for order_id, _, _ in self._decisions], now=now)
         await journal.append(tx, self._events, actor="doorstep", now=now)
-        await inventory.claim(tx, claims=self._takes)  # before what is given up is given to others
+        await inventory.claim(tx, claims=self._takes)
         for claims, kind in ((self._gives, "moved"), (self._freed, "released")):
-            await inventory.release(
-                tx, claims=claims, reason="re-routed", reference="reroute", actor="doorstep", now=now, kind=kind
+            await inventory.release(  # who waits is served afterwards: what was lost there may not be there at all
+                tx,
+                claims=claims,
+                reason="re-routed",
+                reference="reroute",
+                actor="doorstep",
+                now=now,
+                kind=kind,
+                serve=False,
             )
         await inventory.wait(tx, self._waits)
         await inventory.give_up(tx, self._owed, now=now)
