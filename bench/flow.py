@@ -276,25 +276,37 @@ async def costs(shop: Shop, count: int, *, say: Callable[[str], None] = print) -
 
 
 async def pace(shop: Shop, seconds: float) -> Pace:
-    """All steps at once for so long: place a batch, then a wave of each step that has something to do, and again."""
-    before, began = shop.cost(), time.monotonic()
-    done_before = await shop.value(SQL.delivered)
+    """All steps at once: place a batch, then a wave of each step that has something to do, and again. Measured for so
+    many seconds once the first orders have come through.
+    """
+    first = await _delivered(shop)
+    while await _delivered(shop) < first + 2 * WAVE:
+        await _turn(shop)
+    before, began, done_before = shop.cost(), time.monotonic(), await _delivered(shop)
     while time.monotonic() < began + seconds:
-        if await shop.value(SQL.under_way, UNDER_WAY) < UNDER_WAY:
-            await shop.place(BATCH)
-        moved = [await act() for act in (shop.accept, shop.pick, shop.pack, shop.hand_over)]
-        moved += [await shop.track(status) for status in reversed(ROAD)]
-        if not any(moved):
-            await asyncio.sleep(0.02)
+        await _turn(shop)
     wall_s = time.monotonic() - began
     used = shop.cost() - before
-    delivered = await shop.value(SQL.delivered) - done_before
+    delivered = await _delivered(shop) - done_before
     return Pace(
         delivered=delivered,
         wall_s=wall_s,
         orders_per_s=delivered / wall_s,
         core_ms_per_order=used.total_s * 1000 / max(1, delivered),
     )
+
+
+async def _turn(shop: Shop) -> None:
+    if await shop.value(SQL.under_way, UNDER_WAY) < UNDER_WAY:
+        await shop.place(BATCH)
+    moved = [await act() for act in (shop.accept, shop.pick, shop.pack, shop.hand_over)]
+    moved += [await shop.track(status) for status in reversed(ROAD)]
+    if not any(moved):
+        await asyncio.sleep(0.02)
+
+
+async def _delivered(shop: Shop) -> int:
+    return int(await shop.value(SQL.delivered))
 
 
 async def burst(shop: Shop, seconds: float) -> Burst:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, compat32
 from email.utils import format_datetime, formataddr
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -87,7 +87,7 @@ def _text(letter: Letter, context: Mapping[str, Any]) -> str:
 
 
 def _part(subtype: str, text: str) -> EmailMessage:
-    part = EmailMessage(policy=SMTP)
+    part = EmailMessage(policy=compat32)  # the other policies parse the encoding whenever the text is looked at
     headers = {"Content-Type": f'text/{subtype}; charset="utf-8"', "Content-Transfer-Encoding": "quoted-printable"}
     _write_headers(part, headers)
     part.set_payload(b2a_qp(text.encode(), istext=True).decode())
