@@ -93,10 +93,12 @@ ON CONFLICT (channel) DO UPDATE SET title = excluded.title, currency = excluded.
 SELECT channel, title, currency, on_short, priority, risk_limit FROM channels ORDER BY channel
 
 -- name: placed_before
+-- One number after the other: PostgreSQL, while it takes the table for small, else compares each number with each order.
 SELECT c.channel, o.number, o.order_id, o.body_hash, o.service, o.placed_at, o.currency, o.total_minor, o.promised_from, o.promised_by,
     o.decision
 FROM unnest($1::text[], $2::text[]) AS k (channel, number)
-JOIN channels c ON c.channel = k.channel JOIN orders o ON o.channel_id = c.channel_id AND o.number = k.number
+JOIN channels c ON c.channel = k.channel
+CROSS JOIN LATERAL (SELECT * FROM orders o WHERE o.channel_id = c.channel_id AND o.number = k.number OFFSET 0) o
 
 -- name: insert_orders
 -- The contact and the address come with the order that took the number, and have its id: one drawn and sent instead of

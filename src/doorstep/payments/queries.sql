@@ -81,12 +81,15 @@ FROM (SELECT order_id, sum(amount_minor)::bigint AS amount_minor FROM new GROUP 
 WHERE p.order_id = n.order_id
 
 -- name: intents
+-- One after the other, each by its index, whatever PostgreSQL thinks of the sizes of the tables.
 SELECT t.transaction_id, t.order_id, t.kind, t.status, t.amount_minor, t.currency, t.cause, o.number,
     o.payment_token AS token, p.due_minor, b.gateway_reference AS against, b.status AS against_status,
     (SELECT min(f.wanted_at) FROM payment_transactions f WHERE f.order_id = t.order_id AND f.kind = 'authorize') AS first_at
-FROM payment_transactions t JOIN payments p USING (order_id) JOIN orders o USING (order_id)
-LEFT JOIN payment_transactions b ON b.transaction_id = t.against
-WHERE t.transaction_id = ANY($1)
+FROM unnest($1::uuid[]) AS n (transaction_id)
+CROSS JOIN LATERAL (SELECT * FROM payment_transactions t WHERE t.transaction_id = n.transaction_id OFFSET 0) t
+CROSS JOIN LATERAL (SELECT * FROM payments p WHERE p.order_id = t.order_id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT number, payment_token FROM orders o WHERE o.order_id = t.order_id OFFSET 0) o
+LEFT JOIN LATERAL (SELECT * FROM payment_transactions b WHERE b.transaction_id = t.against OFFSET 0) b ON true
 
 -- name: move_money
 -- After lock_payments, which puts everything about an order's money in line.
