@@ -11,6 +11,7 @@ from time import monotonic
 import msgspec
 
 from doorstep import carts, inventory, orders
+from doorstep.catalog.model import PRODUCTS_PER_PUT
 from doorstep.db import Brand
 from tests.claims import watch
 from tests.claims.crew import Task
@@ -29,12 +30,14 @@ _SUMS = {
     "units claimed that are not there": """SELECT coalesce(sum(greatest(0, c.open - s.on_hand - s.oversell_limit)), 0)
         FROM stock s JOIN (SELECT sku_id, location_id, sum(open) AS open FROM (
             SELECT sku_id, location_id, open FROM reservations
+            UNION ALL SELECT sku_id, location_id, units FROM set_aside
             UNION ALL SELECT sku_id, location_id, open FROM cart_claims) every GROUP BY 1, 2) c
             USING (sku_id, location_id)""",
     "units of orders that no stock is kept for": """SELECT abs((SELECT coalesce(sum(reserved + activated), 0)
         FROM order_lines) - (SELECT coalesce(sum(open), 0) FROM reservations))""",
     "units kept that nobody claims": """SELECT abs((SELECT coalesce(sum(reserved), 0) FROM stock)
-        - (SELECT coalesce(sum(open), 0) FROM reservations) - (SELECT coalesce(sum(open), 0) FROM cart_claims))""",
+        - (SELECT coalesce(sum(open), 0) FROM reservations) - (SELECT coalesce(sum(units), 0) FROM set_aside)
+        - (SELECT coalesce(sum(open), 0) FROM cart_claims))""",
 }
 _CLAIMS = "SELECT (SELECT count(*) FROM reservations) + (SELECT count(*) FROM cart_claims)"
 
@@ -99,7 +102,9 @@ class Run:
         await self.world.open({}, places=PLACES[: size.places])
         hot, cold = [f"HOT-{n}" for n in range(size.hot)], [f"COLD-{n}" for n in range(size.cold)]
         shelf = dict.fromkeys(cold, size.shelf) | dict.fromkeys(hot, 1)
-        await self.world.fill(dict.fromkeys(self.world.places, shelf))
+        for start in range(0, len(shelf), PRODUCTS_PER_PUT):
+            some = dict(list(shelf.items())[start : start + PRODUCTS_PER_PUT])
+            await self.world.fill(dict.fromkeys(self.world.places, some))
         async with self.brand.transaction() as tx:
             await tx.execute(
                 "UPDATE clock SET wall_from = clock_timestamp(), clock_from = $1, rate = $2", MONDAY, _CLOCK_RATE
