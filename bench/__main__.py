@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from bench.plan import PLANS
-from bench.run import PARTS, bench
+from bench.run import PARTS, Report, bench
 from bench.show import show
 
 
@@ -50,12 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"bench: {time.monotonic() - began:5.0f} s  {words}", file=sys.stderr, flush=True)
 
     with tempfile.TemporaryDirectory(prefix="doorstep-bench-", ignore_cleanup_errors=True) as folder:
-        report = asyncio.run(bench(Path(folder), plan, wanted, say))
+        try:
+            report = asyncio.run(_stoppable(bench(Path(folder), plan, wanted, say)))
+        except asyncio.CancelledError:
+            return 128 + signal.SIGTERM
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report), indent=1).decode() + "\n")
     else:
         show(report)
     return 0 if report.ok else 1
+
+
+async def _stoppable(work: Coroutine[Any, Any, Report]) -> Report:
+    """Told to stop, once or more often, it takes its servers with it."""
+    task = asyncio.create_task(work)
+    stop = asyncio.get_running_loop().add_signal_handler
+    stop(signal.SIGTERM, lambda: task.cancelling() or task.cancel())
+    return await task
 
 
 if __name__ == "__main__":

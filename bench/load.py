@@ -120,4 +120,4 @@ def run(command: Sequence[str], within_s: float, env: dict[str, str] | None = No
     if process.returncode:
         raise RuntimeError(f"{command[0]} ended with {process.returncode}: {(out + err).strip()[-500:]}")
     after = os.times()
-    return out, after.children_user + after.children_system - before.children_user - before.children_system
+    return out, max(0.0, after.children_user + after.children_system - before.children_user - before.children_system)
