@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import asyncpg
 import structlog
 
-from doorstep import carts, feeds, inventory, reconciliation
+from doorstep import carts, feeds, inventory, orders, reconciliation
 from doorstep.db import Brand, Database, Tx
 from doorstep.db.pool import GONE, clock_now
 from doorstep.jobs import Kind, Runner
@@ -22,16 +23,48 @@ from doorstep.journal import Reaction, Reactor, give_positions
 from doorstep.journal.append import SQL as JOURNAL_SQL
 from doorstep.kit.clock import wall_now
 from doorstep.kit.errors import Unavailable
-from doorstep.kit.limits import JOB_LEASE, KEEP_COMMANDS, KEEP_WRONG_ANSWERS, LEVELS_TOLD
+from doorstep.kit.limits import BURST_ORDERS_PER_S, JOB_LEASE, KEEP_COMMANDS, KEEP_WRONG_ANSWERS, LEVELS_TOLD, RESTS
 
 log = structlog.get_logger()
 CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
 IDLE_S = 1.0
+_WINDOW_S = 0.5
+_REST_MAX_S = 2.0
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
 LAPSE_S = 60.0
 LEVELS_S, LEVELS_SHARE = 5.0, 0.02  # it reads all stock: no more of the time for it than this share
 RECONCILE_S = 300.0  # how often it is asked whether a night has come
+
+
+class Courtesy:
+    """Leaves most of the processor to those who take orders while they come in a burst: what follows from an order can
+    wait, its shopper cannot.
+
+    After work on standard orders comes a rest, `RESTS` times as long. Rests and not a lower priority: who is
+    interrupted in a transaction keeps its locks, and placing waits for them.
+    """
+
+    def __init__(self) -> None:
+        self._placed, self._at = 0, monotonic()
+        self._burst = False
+        self._rest_until = 0.0
+
+    def rests(self) -> bool:
+        """Whether only express orders are worked on now."""
+        return monotonic() < self._rest_until
+
+    def saw(self, placed: int) -> None:
+        """So many orders were ever placed; they come in a burst when they are many more than a while ago."""
+        past = monotonic() - self._at
+        if past >= _WINDOW_S:
+            self._burst = self._placed > 0 and placed - self._placed > BURST_ORDERS_PER_S * past
+            self._placed, self._at = placed, monotonic()
+
+    def worked(self, seconds: float) -> None:
+        """A round of work on standard orders took so long."""
+        if self._burst:
+            self._rest_until = monotonic() + min(RESTS * seconds, _REST_MAX_S)
 
 
 class BrandWorker:
@@ -42,19 +75,34 @@ class BrandWorker:
     ) -> None:
         self.brand = brand
         self.reactor = Reactor(brand, reactions)
+        self._courtesy = Courtesy()
         self.came = {channel: asyncio.Event() for channel in CHANNELS}  # hints: something was committed
         self.runner = Runner(brand, kinds, ports, wake=self.came[JOBS].set)
 
     async def turn(self) -> int:
-        """One round of the journal: positions, then one batch of each reaction that is due; how much was done."""
-        return await give_positions(self.brand) + await self.reactor.run_once()
+        """One round of the journal: positions, then one batch of each reaction that is due; how much was done.
+
+        In a burst of orders, most rounds are for express orders only.
+        """
+        started, resting = monotonic(), self._courtesy.rests()
+        done = await self._turn(resting=resting)
+        if done and not resting:
+            self._courtesy.worked(monotonic() - started)
+        return done
+
+    async def _turn(self, *, resting: bool) -> int:
+        given = await give_positions(self.brand)
+        if given:
+            async with self.brand.reading() as connection:
+                self._courtesy.saw(await connection.fetchval(JOURNAL_SQL.told_so_far, orders.Placed.KIND))
+        return given + await self.reactor.run_once(express_only=resting)
 
     async def drain(self) -> int:
         """Work until nothing is due any more: events, reactions and jobs. For tests, rehearsals and imports."""
         await self.reactor.prepare()
         total = 0
         while True:
-            done = await self.turn() + await self.runner.run_once()
+            done = await self._turn(resting=False) + await self.runner.run_once()
             if not done:
                 return total
             total += done

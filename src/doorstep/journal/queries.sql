@@ -26,11 +26,11 @@ ORDER BY n.place
 SELECT position FROM relay FOR UPDATE SKIP LOCKED
 
 -- name: give_positions
--- By ctid, which nobody but the relay, under its lease, can change: joined by `ord`, PostgreSQL, who takes what waits for
+-- Express first: an order keeps its lane, so its events keep their order. By ctid, which nobody but the relay, under its lease, can change: joined by `ord`, PostgreSQL, who takes what waits for
 -- little, at times compared each event with each.
 WITH next AS (
-    SELECT at, row_number() OVER (ORDER BY ord) AS step
-    FROM (SELECT ctid AS at, ord FROM events WHERE position IS NULL ORDER BY ord LIMIT $2) waiting
+    SELECT at, row_number() OVER (ORDER BY lane, ord) AS step
+    FROM (SELECT ctid AS at, lane, ord FROM events WHERE position IS NULL ORDER BY lane, ord LIMIT $2) waiting
 ), given AS (
     UPDATE events e SET position = $1 + next.step FROM next WHERE e.ctid = next.at
     RETURNING e.kind, e.lane, e.partition, e.position
@@ -41,6 +41,10 @@ WITH next AS (
     DO UPDATE SET position = excluded.position, events = heads.events + excluded.events
 )
 SELECT count(*) FROM given
+
+-- name: told_so_far
+-- Events of a kind that have a position, ever.
+SELECT coalesce(sum(events), 0)::bigint FROM heads WHERE kind = $1
 
 -- name: move_relay
 UPDATE relay SET position = $1

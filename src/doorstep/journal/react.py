@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
@@ -24,6 +26,7 @@ from doorstep.kit.limits import (
     PARTITIONS,
     REACTIONS_AT_ONCE,
     READ_WITHIN_S,
+    STANDARD_ROUND_S,
 )
 
 log = structlog.get_logger()
@@ -47,30 +50,43 @@ class Reactor:
         async with self._brand.transaction() as tx:
             await tx.execute(SQL.ensure_cursors, list(self._reactions), PARTITIONS)
 
-    async def run_once(self) -> int:
+    async def run_once(self, *, express_only: bool = False) -> int:
         """One batch of every reaction that has something to do, express lane first; returns the number of events.
 
-        Looks again once the express lane had anything: standard never goes in front of express. What comes `later`
-        waits until the others have nothing to do, or for a second.
+        Looks again once the express lane had anything: standard never goes in front of express, and a round of it is
+        short, for the next one looks for express orders first. What comes `later` waits until the others have nothing
+        to do, or for a second; with `express_only` it waits, too.
         """
         async with self._brand.reading() as connection:
             due = await connection.fetch(SQL.due_cursors, self._names, self._kinds)
         later = [cursor for cursor in due if self._reactions[cursor["reaction"]].later]
         batches = _together([cursor for cursor in due if not self._reactions[cursor["reaction"]].later])
         express = [batch for batch in batches if batch[0][1] == 0]
-        done = await self._side_by_side(express) or await self._side_by_side(batches[len(express) :])
-        time = asyncio.get_running_loop().time()
-        if later and (not done or time - self._read_at > READ_WITHIN_S):
-            self._read_at = time
+        standard = [] if express_only else batches[len(express) :]
+        done = await self._side_by_side(express)
+        done = done or await self._side_by_side(standard, begun_within_s=STANDARD_ROUND_S)
+        now = time.monotonic()
+        if later and not express_only and (not done or now - self._read_at > READ_WITHIN_S):
+            self._read_at = now
             done += await self._side_by_side(_together(later))
         return done
 
-    async def _side_by_side(self, batches: Sequence[tuple[tuple[str, int], Sequence[int]]]) -> int:
-        """Reactions do not wait for one another: while the database works for one, another one computes."""
+    async def _side_by_side(
+        self, batches: Sequence[tuple[tuple[str, int], Sequence[int]]], *, begun_within_s: float = math.inf
+    ) -> int:
+        """Reactions do not wait for one another: while the database works for one, another one computes.
+
+        Batches that were not begun in time are left for the next round; the first ones always are.
+        """
         hands = asyncio.Semaphore(REACTIONS_AT_ONCE)
+        begun, until = 0, time.monotonic() + begun_within_s
 
         async def batch(name: str, lane: int, partitions: Sequence[int]) -> int:
+            nonlocal begun
             async with hands:
+                if begun >= REACTIONS_AT_ONCE and time.monotonic() > until:
+                    return 0
+                begun += 1
                 return await self._batch(self._reactions[name], lane, partitions)
 
         work = [batch(name, lane, partitions) for (name, lane), partitions in batches]

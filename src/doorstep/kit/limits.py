@@ -35,6 +35,9 @@ EVENTS_GATHERED = 1_000  # in one transaction of a reaction that reads each orde
 READ_WITHIN_S = 1.0  # so long such a reaction gives way to the others while they have something to do
 EVENTS_SHARED = 5_000  # a reaction further behind is shared by partition among workers; before, one does all of it
 PARTITIONS = 4
+BURST_ORDERS_PER_S = 500  # placed faster, reactions to standard orders leave the processor to placing
+RESTS = 4  # times as long as they worked: a fifth of the time is theirs then
+STANDARD_ROUND_S = 0.1  # batches of standard orders begun before express ones are looked for again
 REACTIONS_AT_ONCE = 3  # in one worker: one computes while the database works for another; each takes a connection
 
 JOBS_IN_HAND = 24  # of each kind, calling at once in one worker: who does not answer holds up its own kind only

@@ -74,7 +74,7 @@ CREATE TABLE events (
     CHECK ((order_id IS NULL) = (seq IS NULL))
 );
 -- The relay's work list: committed, not yet given a position.
-CREATE INDEX events_pending ON events (ord) WHERE position IS NULL;
+CREATE INDEX events_pending ON events (lane, ord) WHERE position IS NULL;
 -- This prevents two events from sharing a place in the line.
 CREATE UNIQUE INDEX events_position ON events (position) WHERE position IS NOT NULL;
 CREATE INDEX events_reaction ON events (lane, partition, position) WHERE position IS NOT NULL;
