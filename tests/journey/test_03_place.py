@@ -67,21 +67,22 @@ async def test_the_same_sku_on_two_lines_is_added_up_before_it_is_promised(shop:
     assert problem["lines"] == [{"line_no": 2, "sku": "GLASS", "ordered": 3, "missing": 1, "available": 5}]
 
 
-async def test_a_channel_that_accepts_owes_the_rest_with_an_exception_and_a_message(shop: Shop) -> None:
+async def test_a_channel_that_accepts_owes_the_rest_with_an_exception_and_a_date(shop: Shop) -> None:
     expected = {
         "reference": "po-1", "location": "north", "lines": [{"sku": "MUG", "quantity": 50}],
         "expected_at": "2026-03-06T08:00:00Z",
     }  # fmt: skip
     await shop.send("POST", "/v1/stock/incoming", expected)
     placed = await shop.place({"sku": "MUG", "quantity": 15}, on_short="accept")
-    assert placed["short"] == [[1, 1]]
-    assert placed["promised_by"] is None
+    assert placed["short"] == []
+    assert [part["lines"] for part in placed["awaited"]] == [[[1, 1]]]
+    assert placed["promised_by"] == placed["awaited"][0]["promised_by"] > expected["expected_at"]
     order = await shop.get(f"/v1/orders/{placed['order_id']}")
     assert order["lines"][0]["units"] == {"backordered": 1, "reserved": 14}
     exceptions = (await shop.get("/v1/exceptions"))["items"]
     assert [(item["kind"], item["order_id"]) for item in exceptions] == [("stock_short", placed["order_id"])]
     await shop.drain()
-    assert any("the date is known" in mail["subject"] for mail in shop.mailbox())
+    assert [mail["subject"] for mail in shop.mailbox()] == [f"We have your order {placed['number']}"]
     await shop.audit()
 
 
