@@ -398,6 +398,7 @@ NO_PAGES = {
     "/console/settings/branding/tried.css": "a file",
     "/console/welcome": "leads to the next step",
     "/console/audit-log.csv": "a file",
+    "/console/stock/feeds/{feed_id:str}/bad.csv": "a file",
     "/console/floor/next": "leads to the next work",
     "/console/floor/parcels/{shipment_id:str}/label.pdf": "a label to print",
     "/o/{token:str}/delay": "acts and leads back",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import email
 from collections.abc import Sequence
 from datetime import time, timedelta
 from email.message import EmailMessage
+from email.policy import default
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +41,7 @@ class Post:
 
     async def send_mail(self, message: EmailMessage) -> None:
         if not self.faults or isinstance(self.faults[0], Unknown):
-            self.mails.append(message)
+            self.mails.append(email.message_from_bytes(bytes(message), policy=default))  # as it is read
         self._fault()
 
     async def send_text(self, *, reference: str, to: str, text: str) -> str:

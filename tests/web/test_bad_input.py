@@ -148,7 +148,7 @@ async def test_no_body_breaks_any_endpoint(shop: Shop, real: dict[str, str]) -> 
             answer = await shop.client.request(method, with_real(path, real), content=body, headers=headers())
             is_told(answer, body)
             if "requestBody" in operation and body not in (b"{}", b"[]"):
-                assert answer.status_code in (400, 401, 422), (
+                assert answer.status_code in (400, 401, 415, 422), (
                     f"{method} {path} takes {body[:20]!r}: {answer.text[:200]}"
                 )
 
@@ -156,9 +156,10 @@ async def test_no_body_breaks_any_endpoint(shop: Shop, real: dict[str, str]) -> 
 async def test_no_value_in_a_body_breaks_any_endpoint(shop: Shop, real: dict[str, str]) -> None:
     tried = 0
     for method, path, operation in OPERATIONS:
-        if "requestBody" not in operation:
+        content = operation.get("requestBody", {"content": {}})["content"]
+        if "application/json" not in content:  # the others are streams of lines, with tests of their own
             continue
-        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        schema = content["application/json"]["schema"]
         for body in spoiled(schema, example(schema)):
             answer = await shop.client.request(method, with_real(path, real), json=body, headers=headers())
             is_told(answer, body)
