@@ -12,7 +12,7 @@ WITH houses AS (
     SELECT order_id, count(DISTINCT location_id) AS houses, count(*) AS parcels
     FROM shipments WHERE handed_over_at IS NOT NULL GROUP BY order_id
 ), short AS (
-    SELECT DISTINCT order_id FROM events WHERE kind = 'orders.placed' AND (data ->> 'short')::boolean
+    SELECT order_id FROM orders WHERE decision ?| ARRAY['short', 'awaited']
 ), waited AS (
     SELECT DISTINCT order_id FROM events WHERE kind = 'orders.allocated'
 ), picked_short AS (
