@@ -273,11 +273,13 @@ class Inventory(Compared):
         assert outcome.answer is not None, outcome.problem
         order_id = parse("ord", outcome.answer.order_id)
         short = Counter({sku: max(0, some - self.model.reach(sku, cart)) for sku, some in asked.items()})
-        told = dict(outcome.answer.short)
+        told = Counter(dict(outcome.answer.short))  # what waits: for nothing known yet, or for goods that have a date
+        for part in outcome.answer.awaited:
+            told.update(dict(part.lines))
         for line_no, (sku, some) in enumerate(lines, start=1):
             self.model.sku_of[order_id, line_no] = sku
             self.model.lines[order_id, line_no] = Line(sku, some)
-            short[sku] -= told.get(line_no, 0)
+            short[sku] -= told[line_no]
         assert not any(short.values()), "it waits for just what could not be had"
         if cart:
             self.model.end(cart, "converted")

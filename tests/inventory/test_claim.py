@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import asyncpg
 import msgspec
 import pytest
@@ -11,6 +13,7 @@ from doorstep.db import Tx
 from doorstep.inventory import Claim, ClaimRefused
 from doorstep.kit.errors import Conflict
 from doorstep.kit.ids import new_id
+from doorstep.orders.by_hand import send_from
 from tests.orders.world import MONDAY, World
 from tests.races.watch import running, until_it_waits
 
@@ -154,3 +157,28 @@ async def _lock(tx: Tx, world: World, sku_ids: list[int], by: str) -> None:
         await inventory.lock_stock(tx, sku_ids=reversed(sku_ids))
     else:
         await inventory.lock_stock(tx, keys=[(sku_id, world.places["north"]) for sku_id in reversed(sku_ids)])
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_what_a_claim_that_moves_leaves_behind_goes_to_who_waits(world: World, by_hand: bool) -> None:
+    await world.fill({"north": {"LAMP": 1}, "south": {"LAMP": 1}})
+    waits, moves = await world.placed(("LAMP", 1)), await world.placed(("LAMP", 1))
+    await world.settle()
+
+    async def reject(order_id: UUID) -> None:
+        (work,) = [one for one in await world.work(order_id) if one.status_category == "activated"]
+        async with world.brand.transaction() as tx:
+            await world.reject(tx, work.fulfillment_order_id)
+        await world.settle()
+
+    await reject(waits)  # the north is free now, which does not do it; the south has none left
+    assert [line.shortfall for line in await world.lines(waits)] == [1]
+    if by_hand:
+        async with world.brand.transaction() as tx:
+            source, target = world.places["south"], world.places["north"]
+            await send_from(tx, order_id=moves, source=source, target=target, actor="test", now=MONDAY)
+    else:
+        await reject(moves)
+    assert await world.faults() == []
+    assert [line.shortfall for line in await world.lines(waits)] == [0]
+    assert [(await world.stock("LAMP", code))["reserved"] for code in ("north", "south")] == [1, 1]

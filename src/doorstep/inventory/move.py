@@ -42,12 +42,12 @@ async def release(
 ) -> None:
     """Give claimed units back to the stock they came from. Raises Conflict when a claim does not hold that many.
 
-    `kind` is the movement's: released, or moved when the claim goes to another location. `serve` as in `tell_received`.
+    `kind` is the movement's: released, or moved when the claim goes to another location; where it was, units are free
+    either way. `serve` as in `tell_received`.
     """
     await _give_back(tx, claims, kind, reason, 0, reference, actor, now)
-    if kind == "released":
-        keys = {(claim.sku_id, claim.location_id) for claim in claims}
-        await tell_received(tx, keys, arrived=False, actor=actor, now=now, serve=serve)
+    keys = {(claim.sku_id, claim.location_id) for claim in claims}
+    await tell_received(tx, keys, arrived=False, actor=actor, now=now, serve=serve)
 
 
 async def tell_received(
