@@ -13,6 +13,7 @@ from msgspec import Meta
 from doorstep.db import Tx
 from doorstep.delivery import store
 from doorstep.delivery.model import WEEKDAYS, Weekday
+from doorstep.delivery.put import twice
 from doorstep.inventory import locations
 from doorstep.kit.errors import Fault, Invalid
 
@@ -46,7 +47,7 @@ class DaysOff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 async def put_opening(tx: Tx, weeks: Sequence[OpeningWeek]) -> None:
     """Set the weeks of locations, all or none. Raises Invalid."""
     ids = await _location_ids(tx)
-    faults = _twice(one.location for one in weeks)
+    faults = twice([one.location for one in weeks])
     for place, one in enumerate(weeks):
         faults += _unknown(ids, one.location, f"/{place}/location")
         if set(one.weekdays) <= {"sat"}:
@@ -62,7 +63,7 @@ async def put_opening(tx: Tx, weeks: Sequence[OpeningWeek]) -> None:
 async def put_days_off(tx: Tx, lists: Sequence[DaysOff]) -> None:
     """Replace all days off of each location and country that is named, all or none. Raises Invalid."""
     ids = await _location_ids(tx)
-    faults = _twice(one.location or one.country or "" for one in lists)
+    faults = twice([one.location or one.country for one in lists])
     for place, one in enumerate(lists):
         faults += _whose(ids, one.location, one.country, f"/{place}")
         seen: set[date] = set()
@@ -115,12 +116,3 @@ def _whose(ids: dict[str, int], location: str | None, country: str | None, at: s
 
 def _unknown(ids: dict[str, int], location: str, at: str) -> list[Fault]:
     return [] if location in ids else [Fault(at, f"There is no location {location[:60]!r}.")]
-
-
-def _twice(names: Iterable[str]) -> list[Fault]:
-    faults, seen = [], set()
-    for place, name in enumerate(names):
-        if name in seen:
-            faults.append(Fault(f"/{place}", f"{name[:60]!r} stands in the list twice."))
-        seen.add(name)
-    return faults

@@ -41,10 +41,11 @@ async def repromise(tx: Tx, events: Sequence[Recorded[GoodsMissing] | Recorded[P
     too (`EITHER_WAY`); so the same event again changes nothing.
     """
     await store.open_ledger(tx, sorted({event.order for event in events}))  # the opening reaction may be behind
+    tables = await planner(tx)
     for event in events:  # one after the other: two events of an order build on each other
         ledger = {promise.line_no: promise for promise in (await current(tx, [event.order])).get(event.order, [])}
         affected = [ledger[line_no] for line_no in sorted({line.line_no for line in event.data.lines} & ledger.keys())]
-        dates = await _new_dates(tx, event.data, affected, now)
+        dates = await _new_dates(tx, tables, event.data, affected, now)
         steps = [
             _Next(was=was, promised_from=dated[0], promised_by=dated[1], cause=event.data.cause)
             for was, dated in zip(affected, dates, strict=True)
@@ -60,7 +61,7 @@ def _worth_saying(was: datetime | None, becomes: datetime | None, *, either_way:
 
 
 async def _new_dates(
-    tx: Tx, data: GoodsMissing | ParcelLate, affected: Sequence[Promise], now: datetime
+    tx: Tx, tables: Planner, data: GoodsMissing | ParcelLate, affected: Sequence[Promise], now: datetime
 ) -> list[tuple[datetime, datetime | None]]:
     """(promised_from, promised_by) for each affected line."""
     if hasattr(data, "expected_by"):
@@ -69,7 +70,6 @@ async def _new_dates(
     if expected_at is None:
         return [(now, None) for _ in affected]
     context = await store.waiting(tx, [(promise.order_id, promise.line_no) for promise in affected])
-    tables = await planner(tx)
     ready_from = max(expected_at, now)
     return [_from_calendar(tables, context[was.order_id, was.line_no], ready_from, now) for was in affected]
 

@@ -19,7 +19,7 @@ ROWS_PER_PUT: Final = 10_000
 
 async def put_services(tx: Tx, rows: Sequence[Service]) -> None:
     """Create or replace services by their code, all or none. Raises Invalid."""
-    faults = _count_faults(rows) + _twice([row.service for row in rows], "/service")
+    faults = _count_faults(rows) + twice([row.service for row in rows], "/service")
     for i, row in enumerate(rows):
         if row.cut_off.tzinfo is not None:
             faults.append(Fault(f"/{i}/cut_off", "A cut-off is local time of the location: no time zone."))
@@ -38,7 +38,7 @@ async def put_services(tx: Tx, rows: Sequence[Service]) -> None:
 async def put_transit(tx: Tx, rows: Sequence[TransitDays]) -> None:
     """Replace the transit rows of every service named in the list, all or none. Raises Invalid."""
     keys = [(row.service, row.country, plain_postcode(row.postcode_prefix)) for row in rows]
-    faults = _count_faults(rows) + _twice(keys, "")
+    faults = _count_faults(rows) + twice(keys, "")
     known = await services(tx)
     for i, row in enumerate(rows):
         if row.service not in known:
@@ -54,7 +54,7 @@ async def put_transit(tx: Tx, rows: Sequence[TransitDays]) -> None:
 
 async def put_work_times(tx: Tx, rows: Sequence[WorkTime]) -> None:
     """Create or replace work times. Raises Invalid."""
-    if faults := _count_faults(rows) + _twice([row.work for row in rows], "/work"):
+    if faults := _count_faults(rows) + twice([row.work for row in rows], "/work"):
         raise Invalid(faults)
     await store.put_work_times(tx, rows)
 
@@ -154,7 +154,8 @@ def _count_faults(rows: Sequence[object]) -> list[Fault]:
     return [Fault("", f"A list of 1 to {ROWS_PER_PUT} rows is needed, not {len(rows)}.")]
 
 
-def _twice(keys: Sequence[Hashable], field: str) -> list[Fault]:
+def twice(keys: Sequence[Hashable], field: str = "") -> list[Fault]:
+    """A fault for each key that stood before in the list, at its place."""
     seen: set[Hashable] = set()
     faults = []
     for i, key in enumerate(keys):

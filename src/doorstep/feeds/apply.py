@@ -20,6 +20,8 @@ from doorstep.jobs import Work
 from doorstep.kit.errors import Conflict, NotFound
 from doorstep.kit.limits import FEED_BAD_KEPT, FEED_SLICE, FEED_ZEROED_PERCENT
 
+Key = tuple[int, int]  # (sku_id, location_id)
+
 
 async def work_on(work: Work) -> None:
     """The job: wait for the feed's turn, compare, apply."""
@@ -131,20 +133,8 @@ async def _slice(tx: Tx, feed_id: UUID) -> Feed:
         for one in rows
         if one["outcome"] is None
     ]
-    fates = await inventory.correct(
-        tx,
-        told=told,
-        as_of=feed.as_of,
-        reference=movement_reference(feed_id),
-        reason=f"feed {feed.reference}",
-        actor=feed.actor,
-        now=now,
-    )
-    other = [(key, fate) for key, (fate, _) in fates.items() if fate != "applied"]
-    if other:
-        keys = [key for key, _ in other]
-        outcomes = [fate for _, fate in other]
-        await tx.execute(SQL.note_outcomes, feed_id, [key[0] for key in keys], [key[1] for key in keys], outcomes)
+    fates = await _correct(tx, feed, told, now)
+    await _note(tx, feed, {key: fate for key, (fate, _) in fates.items() if fate != "applied"})
     applied = [delta for fate, delta in fates.values() if fate == "applied"]
     up, down = sum(delta for delta in applied if delta > 0), -sum(delta for delta in applied if delta < 0)
     last = rows[-1]["sku_id"], rows[-1]["location_id"]
@@ -201,24 +191,32 @@ async def apply_anyway(tx: Tx, *, feed_id: UUID, now: datetime) -> Feed:
     return as_feed(await tx.fetchrow(SQL.feed, feed_id))
 
 
-async def follow(tx: Tx, *, feed_id: UUID, told: Sequence[Told], now: datetime) -> Mapping[tuple[int, int], Fate]:
+async def follow(tx: Tx, *, feed_id: UUID, told: Sequence[Told], now: datetime) -> Mapping[Key, Fate]:
     """Apply some rows of a feed, which a person chose; what became of each key (sku_id, location_id)."""
     feed = await _locked(tx, feed_id)
-    fates = await inventory.correct(
+    fates = await _correct(tx, feed, told, now)
+    await _note(tx, feed, {key: "equal" if fate == "applied" else fate for key, (fate, _) in fates.items()})
+    return {key: fate for key, (fate, _) in fates.items()}
+
+
+async def _correct(tx: Tx, feed: Feed, told: Sequence[Told], now: datetime) -> Mapping[Key, tuple[Fate, int]]:
+    """Put what a feed told into the book; what became of each key, and by how many units it changed."""
+    return await inventory.correct(
         tx,
         told=told,
         as_of=feed.as_of,
-        reference=movement_reference(feed_id),
+        reference=movement_reference(feed.feed_id),
         reason=f"feed {feed.reference}",
         actor=feed.actor,
         now=now,
     )
-    outcomes = {key: "equal" if fate == "applied" else fate for key, (fate, _) in fates.items()}
-    keys = list(outcomes)
-    await tx.execute(
-        SQL.note_outcomes, feed_id, [key[0] for key in keys], [key[1] for key in keys], list(outcomes.values())
-    )
-    return {key: fate for key, (fate, _) in fates.items()}
+
+
+async def _note(tx: Tx, feed: Feed, outcomes: Mapping[Key, str]) -> None:
+    """Keep what became of these keys of a feed."""
+    if outcomes:
+        skus, places = [key[0] for key in outcomes], [key[1] for key in outcomes]
+        await tx.execute(SQL.note_outcomes, feed.feed_id, skus, places, list(outcomes.values()))
 
 
 async def cancel(tx: Tx, *, feed_id: UUID, now: datetime) -> Feed:
