@@ -30,6 +30,7 @@ WORK = reactions(
         when(orders.Canceled, fulfillment.withdraw),
         when(orders.Allocated, fulfillment.open_orders),
         when(orders.Rerouted, fulfillment.open_orders),
+        when(orders.Backordered, fulfillment.open_orders),
         when(inventory.Received, orders.allocate_waiting),
         when(fulfillment.Rejected, orders.reroute),
         when(fulfillment.ShortPicked, orders.reroute),

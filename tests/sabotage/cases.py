@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.case import Case, Edit
 from tests.sabotage.feeds import FEEDS
+from tests.sabotage.room import ROOM
 
 _MIGRATION = "src/doorstep/db/migrations/brand/0001_initial.sql"
 
@@ -486,4 +487,4 @@ STAFF = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*STOCK, *FEEDS, *CARTS, *NEWS, *DOORS, *ORDERS, *ONCE, *JOURNAL, *STAFF)
+CASES: tuple[Case, ...] = (*STOCK, *ROOM, *FEEDS, *CARTS, *NEWS, *DOORS, *ORDERS, *ONCE, *JOURNAL, *STAFF)

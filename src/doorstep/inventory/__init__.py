@@ -5,7 +5,7 @@ more than it took; on_hand, damaged and quality_control are the sums of the move
 claims, of orders and of carts. Locks are taken by (sku_id, location_id), after the rows of the orders.
 """
 
-from doorstep.inventory.adjust import Change, adjust
+from doorstep.inventory.adjust import Adjustment, adjust, book_adjustments
 from doorstep.inventory.audit import audit
 from doorstep.inventory.channel_stock import (
     ChannelStock,
@@ -17,23 +17,41 @@ from doorstep.inventory.channel_stock import (
     read_channel_stock,
 )
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
+from doorstep.inventory.counting import (
+    ChosenBy,
+    CountJob,
+    CountLine,
+    approve_count,
+    count_job,
+    end_count_job,
+    enter_count,
+    open_count_job,
+    page_of_count_jobs,
+    recount,
+)
 from doorstep.inventory.drift import Drift, Trust, drift, mend
 from doorstep.inventory.fed import Fate, Told, correct, fed, fed_after
 from doorstep.inventory.levels import Level, Threshold, levels, put_thresholds, tell_levels
+from doorstep.inventory.limits import Limits, set_limits
 from doorstep.inventory.locations import PutLocation, locations, put_locations
 from doorstep.inventory.model import (
     BackInStock,
     CartClaim,
     Claim,
+    Displaced,
     Disposition,
     Location,
+    Reason,
     Received,
     Restock,
+    State,
     StockLow,
     StockOut,
+    SupplyChanged,
 )
 from doorstep.inventory.move import claims_of, correct_shelf, release, restock, ship
-from doorstep.inventory.receive import count, expect, expected, receive
+from doorstep.inventory.receive import count, receive
+from doorstep.inventory.room import CAUSE, Change, Claimants
 from doorstep.inventory.soft import (
     cart_claims,
     ever_held,
@@ -44,39 +62,76 @@ from doorstep.inventory.soft import (
     reclaim,
     take_into_cart,
 )
+from doorstep.inventory.supply import cancel_supply, change_supply, expect, expected
+from doorstep.inventory.transfer import (
+    Arrived,
+    Transfer,
+    TransferLine,
+    cancel_transfer,
+    close_transfer,
+    open_transfer,
+    read_transfer,
+    receive_transfer,
+    ship_transfer,
+    transfer_named,
+    transfers,
+)
 
 __all__ = [
+    "CAUSE",
+    "Adjustment",
+    "Arrived",
     "BackInStock",
     "CartClaim",
     "Change",
     "ChannelStock",
     "ChannelStockData",
+    "ChosenBy",
     "Claim",
     "ClaimRefused",
+    "Claimants",
+    "CountJob",
+    "CountLine",
+    "Displaced",
     "Disposition",
     "Drift",
     "Fate",
     "Level",
+    "Limits",
     "Location",
     "PutLocation",
+    "Reason",
     "Received",
     "Restock",
+    "State",
     "StockLow",
     "StockOut",
     "StockSeen",
+    "SupplyChanged",
     "Threshold",
     "Told",
+    "Transfer",
+    "TransferLine",
     "Trust",
     "adjust",
+    "approve_count",
     "audit",
+    "book_adjustments",
+    "cancel_supply",
+    "cancel_transfer",
     "cart_claims",
+    "change_supply",
     "channel_stock",
     "claim",
     "claims_of",
+    "close_transfer",
     "correct",
     "correct_shelf",
     "count",
+    "count_job",
     "drift",
+    "end_count_job",
+    "enter_count",
     "ever_held",
     "expect",
     "expected",
@@ -91,16 +146,26 @@ __all__ = [
     "lock_stock",
     "look",
     "mend",
+    "open_count_job",
+    "open_transfer",
+    "page_of_count_jobs",
     "put_channel_stock",
     "put_locations",
     "put_thresholds",
     "read_channel_stock",
     "read_stock",
+    "read_transfer",
     "receive",
+    "receive_transfer",
     "reclaim",
+    "recount",
     "release",
     "restock",
+    "set_limits",
     "ship",
+    "ship_transfer",
     "take_into_cart",
     "tell_levels",
+    "transfer_named",
+    "transfers",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
 from doorstep.kit.findings import Finding
+from doorstep.kit.ids import show
 
 
 async def audit(tx: Tx) -> list[Finding]:
@@ -13,6 +14,8 @@ async def audit(tx: Tx) -> list[Finding]:
     reserved = await tx.fetch(SQL.audit_reserved)
     oversold = await tx.fetchrow(SQL.audit_oversold)
     assert oversold is not None
+    transfers, in_transit = await tx.fetch(SQL.audit_transfers), await tx.fetch(SQL.audit_in_transit)
+    counts = await tx.fetch(SQL.audit_counts)
     return [
         Finding(
             area="units",
@@ -29,4 +32,24 @@ async def audit(tx: Tx) -> list[Finding]:
             examples=[str(dict(row)) for row in reserved[:3]],
         ),
         Finding(area="units", check="units sold twice", measured=int(oversold["units"]), expected=0),
+        *(
+            Finding(
+                area="units",
+                check=check,
+                measured=len(rows),
+                expected=0,
+                examples=[show("trf", row["transfer_id"]) for row in rows[:3]],
+            )
+            for check, rows in (
+                ("what a transfer sent and brought are its movements", transfers),
+                ("what is in transit is expected where it goes", in_transit),
+            )
+        ),
+        Finding(
+            area="units",
+            check="a shelf of a count job is booked when its line says so",
+            measured=len(counts),
+            expected=0,
+            examples=[show("cnt", row["count_job_id"]) for row in counts[:3]],
+        ),
     ]

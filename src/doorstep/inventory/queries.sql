@@ -182,16 +182,28 @@ WHERE s.sku_id = t.sku_id AND s.location_id = t.location_id
 RETURNING s.sku_id, s.location_id
 
 -- name: told_before
--- What a note said before: the units received; or on_hand as it was counted, which is the sum of all movements up to then.
-SELECT m.sku_id, p.sku, CASE m.kind WHEN 'received' THEN m.on_hand_delta ELSE
+-- What a note said before: the units received; or on_hand as it was counted, which is the sum of all that was booked by then
+-- and had occurred when it was counted.
+SELECT m.sku_id, m.location_id, p.sku, CASE m.kind WHEN 'received' THEN m.on_hand_delta ELSE
     (SELECT sum(b.on_hand_delta)::integer FROM stock_movements b
-    WHERE b.sku_id = m.sku_id AND b.location_id = m.location_id AND b.movement_id <= m.movement_id) END AS quantity
-FROM stock_movements m JOIN products p USING (sku_id)
-WHERE m.kind = $1 AND m.reference = $2 AND m.location_id = $3 AND m.sku_id = ANY($4) ORDER BY m.sku_id
+    WHERE b.sku_id = m.sku_id AND b.location_id = m.location_id AND b.movement_id <= m.movement_id
+        AND b.occurred_at <= m.occurred_at) END AS quantity
+FROM unnest($3::integer[], $4::integer[]) AS k (sku_id, location_id)
+JOIN stock_movements m ON m.kind = $1 AND m.reference = $2 AND m.sku_id = k.sku_id AND m.location_id = k.location_id
+JOIN products p ON p.sku_id = m.sku_id ORDER BY m.sku_id, m.location_id
 
--- name: stock_for_count
-SELECT sku_id, on_hand, reserved, damaged, quality_control, oversell_limit FROM stock
-WHERE location_id = $1 AND sku_id = ANY($2) ORDER BY sku_id, location_id FOR NO KEY UPDATE
+-- name: since
+-- What occurred at these keys after $3: found from the newest movement backwards, up to one that occurred an hour before,
+-- for none is written an hour after it occurred but counts, which are looked up by themselves.
+SELECT k.sku_id, k.location_id, coalesce(sum(m.on_hand_delta), 0)::integer AS on_hand,
+    max(m.occurred_at) AS latest, max(m.occurred_at) FILTER (WHERE m.kind = 'counted') AS counted_later
+FROM unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+CROSS JOIN LATERAL (SELECT coalesce((SELECT b.movement_id FROM stock_movements b
+    WHERE b.sku_id = k.sku_id AND b.location_id = k.location_id AND b.kind <> 'counted'
+        AND b.occurred_at < $3::timestamptz - interval '1 hour' ORDER BY b.movement_id DESC LIMIT 1), 0) AS movement_id) long_before
+JOIN stock_movements m ON m.sku_id = k.sku_id AND m.location_id = k.location_id
+    AND m.movement_id > long_before.movement_id AND m.occurred_at > $3
+GROUP BY k.sku_id, k.location_id
 
 -- name: stock_as_of
 -- What the book said at $3 of keys whose rows are locked: less what came and went since; and who was counted since.
@@ -213,22 +225,228 @@ UPDATE locations SET fed_as_of = $2 WHERE location_id = ANY($1) AND (fed_as_of I
 -- name: fed_after
 SELECT code FROM locations WHERE location_id = ANY($1) AND fed_as_of > $2 ORDER BY code LIMIT 1
 
--- name: stock_row
-SELECT on_hand, reserved, damaged, quality_control, oversell_limit FROM stock WHERE sku_id = $1 AND location_id = $2
+-- name: shelves
+SELECT s.sku_id, s.location_id, s.on_hand, s.reserved, s.safety_stock, s.damaged, s.quality_control, s.oversell_limit
+FROM stock s JOIN unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+    ON s.sku_id = k.sku_id AND s.location_id = k.location_id
+
+-- name: in_carts_newest_first
+SELECT c.hold_id, c.sku_id, c.location_id, c.open AS quantity, c.expires_at
+FROM unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+JOIN cart_claims c ON c.sku_id = k.sku_id AND c.location_id = k.location_id
+WHERE c.open > 0 ORDER BY c.hold_id DESC
 
 -- name: add_incoming
+-- What has ended stays as it was: an old message that comes again opens nothing.
 INSERT INTO incoming (incoming_id, reference, sku_id, location_id, quantity, expected_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::timestamptz[])
-ON CONFLICT (reference, sku_id, location_id) DO UPDATE SET quantity = excluded.quantity, expected_at = excluded.expected_at
-    WHERE incoming.received_at IS NULL
+ON CONFLICT (reference, sku_id, location_id) DO UPDATE SET quantity = excluded.quantity, expected_at = excluded.expected_at,
+        received_at = CASE WHEN incoming.arrived >= excluded.quantity THEN $7::timestamptz END
+    WHERE incoming.received_at IS NULL AND incoming.canceled_at IS NULL
+        AND (incoming.quantity, incoming.expected_at) IS DISTINCT FROM (excluded.quantity, excluded.expected_at)
+RETURNING sku_id
 
 -- name: arrive
-UPDATE incoming SET received_at = $4
-WHERE reference = $1 AND location_id = $2 AND sku_id = ANY($3) AND received_at IS NULL
+-- What comes after the last is added all the same; what was called off stays called off.
+UPDATE incoming i SET arrived = i.arrived + a.quantity,
+    received_at = coalesce(i.received_at, CASE WHEN $5 OR i.arrived + a.quantity >= i.quantity THEN $6::timestamptz END)
+FROM unnest($3::integer[], $4::integer[]) AS a (sku_id, quantity)
+WHERE i.reference = $1 AND i.location_id = $2 AND i.sku_id = a.sku_id AND i.canceled_at IS NULL
+
+-- name: change_incoming
+UPDATE incoming SET quantity = $2, expected_at = $3, received_at = CASE WHEN arrived >= $2 THEN $4::timestamptz END
+WHERE incoming_id = $1 AND received_at IS NULL AND canceled_at IS NULL
+    AND (reference NOT LIKE 'transfer:%' OR quantity = $2)
+RETURNING sku_id, location_id
+
+-- name: cancel_incoming
+UPDATE incoming SET canceled_at = $2
+WHERE incoming_id = $1 AND received_at IS NULL AND canceled_at IS NULL AND reference NOT LIKE 'transfer:%'
+RETURNING sku_id, location_id
+
+-- name: end_incoming
+-- No more of it will come; those that were still waited for.
+UPDATE incoming SET received_at = $2 WHERE reference = $1 AND received_at IS NULL AND canceled_at IS NULL
+RETURNING sku_id, location_id
+
+-- name: read_incoming
+SELECT i.incoming_id, i.reference, p.sku, l.code AS location, i.quantity, i.arrived, i.expected_at, i.received_at, i.canceled_at
+FROM incoming i JOIN products p USING (sku_id) JOIN locations l USING (location_id) WHERE i.incoming_id = $1
+
+-- name: list_incoming
+SELECT i.incoming_id, i.reference, p.sku, l.code AS location, i.quantity, i.arrived, i.expected_at, i.received_at, i.canceled_at
+FROM incoming i JOIN products p USING (sku_id) JOIN locations l USING (location_id)
+WHERE (cardinality($1::text[]) = 0 OR i.sku_id IN (SELECT sku_id FROM products WHERE sku = ANY($1)))
+    AND ($2::text IS NULL OR l.code = $2) AND ($3 OR (i.received_at IS NULL AND i.canceled_at IS NULL))
+    AND (i.expected_at, i.incoming_id) > ($4, $5)
+ORDER BY i.expected_at, i.incoming_id LIMIT $6
 
 -- name: expected
 SELECT sku_id, min(expected_at) AS expected_at FROM incoming
-WHERE sku_id = ANY($1) AND received_at IS NULL GROUP BY sku_id
+WHERE sku_id = ANY($1) AND received_at IS NULL AND canceled_at IS NULL GROUP BY sku_id
+
+-- name: adjusted_before
+SELECT m.sku_id, m.location_id, p.sku, m.on_hand_delta, m.damaged_delta, m.quality_control_delta, m.reason
+FROM unnest($2::integer[], $3::integer[]) AS k (sku_id, location_id)
+JOIN stock_movements m ON m.kind = $4 AND m.reference = $1 AND m.sku_id = k.sku_id AND m.location_id = k.location_id
+JOIN products p ON p.sku_id = m.sku_id
+
+-- name: set_limits
+UPDATE stock s SET safety_stock = coalesce(l.safety_stock, s.safety_stock), oversell_limit = coalesce(l.oversell_limit, s.oversell_limit)
+FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[]) AS l (sku_id, location_id, safety_stock, oversell_limit)
+WHERE s.sku_id = l.sku_id AND s.location_id = l.location_id
+    AND (s.safety_stock, s.oversell_limit)
+        IS DISTINCT FROM (coalesce(l.safety_stock, s.safety_stock), coalesce(l.oversell_limit, s.oversell_limit))
+RETURNING s.sku_id, s.location_id
+
+-- name: open_transfer
+INSERT INTO transfers (transfer_id, reference, from_location_id, to_location_id, expected_at, opened_by, opened_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (reference) DO NOTHING RETURNING transfer_id
+
+-- name: add_transfer_lines
+INSERT INTO transfer_lines (transfer_id, sku_id, quantity) SELECT $1, * FROM unnest($2::integer[], $3::integer[])
+
+-- name: transfer_named
+SELECT transfer_id FROM transfers WHERE reference = $1
+
+-- name: lock_transfer
+SELECT 1 FROM transfers WHERE transfer_id = $1 FOR NO KEY UPDATE
+
+-- name: read_transfers
+SELECT transfer_id, reference, from_location_id, to_location_id, state, expected_at, opened_by, opened_at, shipped_at, ended_at, why
+FROM transfers WHERE transfer_id = ANY($1)
+
+-- name: transfer_lines
+SELECT l.transfer_id, l.sku_id, p.sku, p.title, l.quantity, l.shipped, l.received, l.damaged, l.surplus, l.found, l.missing
+FROM transfer_lines l JOIN products p USING (sku_id) WHERE l.transfer_id = ANY($1) ORDER BY l.transfer_id, p.sku
+
+-- name: list_transfers
+-- Newest first; of these locations, at either end.
+SELECT transfer_id FROM transfers
+WHERE transfer_id < $1 AND ($2::integer[] IS NULL OR from_location_id = ANY($2) OR to_location_id = ANY($2))
+    AND ($3 OR ended_at IS NULL)
+ORDER BY transfer_id DESC LIMIT $4
+
+-- name: move_transfer
+UPDATE transfers SET state = $3, shipped_at = CASE WHEN $3 = 'in_transit' THEN $4::timestamptz ELSE shipped_at END,
+    ended_at = CASE WHEN $3 <> 'in_transit' THEN $4::timestamptz END, why = $5
+WHERE transfer_id = $1 AND state = $2
+
+-- name: ship_transfer_lines
+UPDATE transfer_lines l SET shipped = s.units FROM unnest($2::integer[], $3::integer[]) AS s (sku_id, units)
+WHERE l.transfer_id = $1 AND l.sku_id = s.sku_id
+
+-- name: receive_transfer_lines
+-- What is more than was still on its way is surplus.
+UPDATE transfer_lines l SET received = l.received + a.good, damaged = l.damaged + a.damaged, surplus = l.surplus
+    + greatest(0, a.good + a.damaged - (l.shipped + l.surplus - l.received - l.damaged - l.found - l.missing))
+FROM unnest($2::integer[], $3::integer[], $4::integer[]) AS a (sku_id, good, damaged)
+WHERE l.transfer_id = $1 AND l.sku_id = a.sku_id
+
+-- name: close_transfer_lines
+-- What is neither here nor found is written off.
+UPDATE transfer_lines l SET found = f.units,
+    missing = l.shipped + l.surplus - l.received - l.damaged - f.units
+FROM unnest($2::integer[], $3::integer[]) AS f (sku_id, units) WHERE l.transfer_id = $1 AND l.sku_id = f.sku_id
+
+-- name: audit_transfers
+-- Of a transfer's SKU, movements that do not say what its line says: less at one end, more at the other.
+SELECT t.transfer_id, l.sku_id FROM transfers t JOIN transfer_lines l USING (transfer_id)
+LEFT JOIN (SELECT split_part(reference, ':', 2) AS transfer, sku_id, location_id, sum(on_hand_delta) AS units,
+        sum(damaged_delta) AS damaged FROM stock_movements
+    WHERE kind = 'transferred' AND reference LIKE 'transfer:%' GROUP BY 1, 2, 3) gone
+    ON gone.transfer = replace(t.transfer_id::text, '-', '') AND gone.sku_id = l.sku_id AND gone.location_id = t.from_location_id
+LEFT JOIN (SELECT split_part(reference, ':', 2) AS transfer, sku_id, location_id, sum(on_hand_delta) AS units,
+        sum(damaged_delta) AS damaged FROM stock_movements
+    WHERE kind = 'transferred' AND reference LIKE 'transfer:%' GROUP BY 1, 2, 3) come
+    ON come.transfer = replace(t.transfer_id::text, '-', '') AND come.sku_id = l.sku_id AND come.location_id = t.to_location_id
+WHERE (coalesce(gone.units, 0), coalesce(come.units, 0), coalesce(come.damaged, 0))
+    IS DISTINCT FROM (l.found - l.shipped, l.received + l.damaged, l.damaged)
+
+-- name: audit_in_transit
+-- Units in transit that are not expected where they go, or the other way round; a closed transfer has none.
+SELECT t.transfer_id, l.sku_id FROM transfers t JOIN transfer_lines l USING (transfer_id)
+LEFT JOIN incoming i ON i.reference = 'transfer:' || replace(t.transfer_id::text, '-', '') AND i.sku_id = l.sku_id
+    AND i.location_id = t.to_location_id AND i.received_at IS NULL AND i.canceled_at IS NULL
+WHERE l.shipped + l.surplus - l.received - l.damaged - l.found - l.missing <> coalesce(i.quantity - i.arrived, 0)
+    OR (t.state = 'closed' AND i.incoming_id IS NOT NULL)
+
+-- name: open_count_job
+INSERT INTO count_jobs (count_job_id, reference, location_id, chosen_by, tolerance_units, tolerance_percent, opened_by, opened_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (reference) DO NOTHING RETURNING count_job_id
+
+-- name: count_job_named
+SELECT count_job_id FROM count_jobs WHERE reference = $1
+
+-- name: add_count_lines
+INSERT INTO count_lines (count_job_id, sku_id) SELECT $1, unnest($2::integer[])
+
+-- name: not_counted
+-- What lies at a location, or is claimed there, and was not counted since.
+SELECT s.sku_id FROM stock s WHERE s.location_id = $1 AND (s.on_hand > 0 OR s.reserved > 0)
+    AND NOT EXISTS (SELECT 1 FROM stock_movements m WHERE m.location_id = s.location_id AND m.sku_id = s.sku_id
+        AND m.kind = 'counted' AND m.kind IN ('counted', 'adjusted') AND m.occurred_at > $2)
+ORDER BY s.sku_id LIMIT $3
+
+-- name: losing
+-- What was corrected downwards since, all in all; those that lost most first.
+SELECT m.sku_id FROM stock_movements m
+WHERE m.location_id = $1 AND m.kind IN ('counted', 'adjusted') AND m.occurred_at > $2
+GROUP BY m.sku_id HAVING sum(m.on_hand_delta) < 0 ORDER BY sum(m.on_hand_delta), m.sku_id LIMIT $3
+
+-- name: at_zero
+-- What is sold, was here since, and is not said to be any more.
+SELECT s.sku_id FROM stock s JOIN products p USING (sku_id)
+WHERE s.location_id = $1 AND s.on_hand = 0 AND p.active AND EXISTS (SELECT 1 FROM stock_movements m
+    WHERE m.sku_id = s.sku_id AND m.location_id = s.location_id AND m.occurred_at > $2)
+ORDER BY s.sku_id LIMIT $3
+
+-- name: lock_count_job
+SELECT 1 FROM count_jobs WHERE count_job_id = $1 FOR NO KEY UPDATE
+
+-- name: read_count_jobs
+SELECT count_job_id, reference, location_id, chosen_by, tolerance_units, tolerance_percent, state, opened_by, opened_at, ended_at
+FROM count_jobs WHERE count_job_id = ANY($1)
+
+-- name: list_count_jobs
+SELECT count_job_id FROM count_jobs
+WHERE count_job_id < $1 AND ($2::integer[] IS NULL OR location_id = ANY($2)) AND ($3 OR ended_at IS NULL)
+ORDER BY count_job_id DESC LIMIT $4
+
+-- name: count_lines
+SELECT l.count_job_id, l.sku_id, p.sku, p.title, l.state, l.counted, l.counted_at, l.counted_by, l.difference, l.first_difference,
+    l.approved_by, l.problem
+FROM count_lines l JOIN products p USING (sku_id) WHERE l.count_job_id = ANY($1) ORDER BY l.count_job_id, p.sku
+
+-- name: write_count
+UPDATE count_lines SET state = $3, counted = $4, counted_at = $5, counted_by = $6, difference = $7, first_difference = $8,
+    problem = $9
+WHERE count_job_id = $1 AND sku_id = $2 AND state IN ('to_count', 'to_recount')
+
+-- name: approve_count
+UPDATE count_lines SET state = 'booked', approved_by = $3, problem = ''
+WHERE count_job_id = $1 AND sku_id = $2 AND state IN ('to_recount', 'to_approve')
+
+-- name: recount
+UPDATE count_lines SET state = 'to_recount', problem = ''
+WHERE count_job_id = $1 AND sku_id = $2 AND state = 'to_approve'
+
+-- name: skip_uncounted
+UPDATE count_lines SET state = 'skipped' WHERE count_job_id = $1 AND state = ANY($2)
+
+-- name: end_count_job
+UPDATE count_jobs SET state = $2, ended_at = $3 WHERE count_job_id = $1 AND state = 'open'
+
+-- name: end_count_job_when_done
+UPDATE count_jobs j SET state = 'closed', ended_at = $2 WHERE count_job_id = $1 AND state = 'open' AND NOT EXISTS
+    (SELECT 1 FROM count_lines l WHERE l.count_job_id = j.count_job_id AND l.state IN ('to_count', 'to_recount', 'to_approve'))
+
+-- name: audit_counts
+-- Lines that are booked without a movement, or the other way round.
+SELECT l.count_job_id, l.sku_id FROM count_lines l JOIN count_jobs j USING (count_job_id)
+WHERE (l.state = 'booked') <> EXISTS (SELECT 1 FROM stock_movements m WHERE m.kind = 'counted'
+    AND m.reference = 'count-job:' || replace(l.count_job_id::text, '-', '') AND m.sku_id = l.sku_id
+    AND m.location_id = j.location_id)
 
 -- name: stock_for_channels
 -- One statement, so one moment, in one row of arrays, which are cheap to read: products that are sold of the SKUs $1, and
@@ -261,8 +479,9 @@ FROM (SELECT array_agg(sku) AS skus, array_agg(sku_id) AS sku_ids,
     (SELECT array_agg(c.sku_id) AS own_skus, array_agg(c.location_id) AS own_places, array_agg(c.open) AS own_units
         FROM cart_claims c WHERE c.hold_id = $2) own,
     (SELECT array_agg(i.sku_id) AS coming_skus, array_agg(i.location_id) AS coming_places,
-        array_agg(i.expected_at) AS coming_at, array_agg(i.quantity) AS coming_units
-        FROM incoming i WHERE i.sku_id = ANY(ARRAY(SELECT sku_id FROM every)) AND i.received_at IS NULL) coming
+        array_agg(i.expected_at) AS coming_at, array_agg(i.quantity - i.arrived) AS coming_units
+        FROM incoming i WHERE i.sku_id = ANY(ARRAY(SELECT sku_id FROM every))
+            AND i.received_at IS NULL AND i.canceled_at IS NULL) coming
 
 -- name: channel_id
 SELECT channel_id FROM channels WHERE channel = $1

@@ -13,6 +13,7 @@ from doorstep.fulfillment import api as fulfillment
 from doorstep.insights import api as insights
 from doorstep.inventory import api as inventory
 from doorstep.inventory import channel_stock_api as channel_stock
+from doorstep.inventory import counting_api, supply_api, transfers_api
 from doorstep.inventory import levels_api as levels
 from doorstep.orders import api as orders
 from doorstep.payments import api as payments
@@ -33,6 +34,9 @@ MOUNTED = (
     feeds,
     channel_stock,
     levels,
+    supply_api,
+    transfers_api,
+    counting_api,
     delivery,
     routing,
     availability,

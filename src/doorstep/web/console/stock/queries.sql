@@ -31,8 +31,8 @@ FROM stock s WHERE s.sku_id = ANY($1) AND ($2::integer[] IS NULL OR s.location_i
 
 -- name: incoming
 -- What is on its way, the nearest first.
-SELECT sku_id, location_id, reference, quantity, expected_at FROM incoming
-WHERE received_at IS NULL AND sku_id = ANY($1) AND ($2::integer[] IS NULL OR location_id = ANY($2))
+SELECT sku_id, location_id, reference, quantity - arrived AS quantity, expected_at FROM incoming
+WHERE received_at IS NULL AND canceled_at IS NULL AND sku_id = ANY($1) AND ($2::integer[] IS NULL OR location_id = ANY($2))
 ORDER BY expected_at, incoming_id LIMIT $3
 
 -- name: movements
@@ -76,3 +76,18 @@ ORDER BY f.lane, f.pick_by, l.fulfillment_order_id LIMIT $3
 SELECT location_id, sum(open)::integer AS units FROM cart_claims
 WHERE sku_id = $1 AND open > 0 AND expires_at > $3 AND ($2::integer[] IS NULL OR location_id = ANY($2))
 GROUP BY location_id ORDER BY location_id
+
+-- name: supply
+-- What is on its way to these locations, the nearest first.
+SELECT i.incoming_id, i.reference, i.sku_id, p.sku, p.title, i.location_id, i.quantity, i.arrived, i.expected_at
+FROM incoming i JOIN products p USING (sku_id)
+WHERE i.received_at IS NULL AND i.canceled_at IS NULL AND i.location_id = ANY($1) AND (i.expected_at, i.incoming_id) > ($2, $3)
+ORDER BY i.expected_at, i.incoming_id LIMIT $4
+
+-- name: one_supply
+SELECT i.incoming_id, i.reference, i.sku_id, p.sku, p.title, i.location_id, i.quantity, i.arrived, i.expected_at,
+    i.received_at, i.canceled_at
+FROM incoming i JOIN products p USING (sku_id) WHERE i.incoming_id = $1
+
+-- name: count_job_named
+SELECT count_job_id FROM count_jobs WHERE reference = $1
