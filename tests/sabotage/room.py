@@ -84,14 +84,18 @@ ROOM = (
         name="a receipt of a transfer counts once",
         edits=(
             _code(
-                "inventory/transfer.py", "if (one.sku_id, target) in wanted.keys() - told", "if one.good + one.damaged"
+                "inventory/transfers/transfer.py",
+                "if (one.sku_id, target) in wanted.keys() - told",
+                "if one.good + one.damaged",
             ),
         ),
         test="tests/inventory/test_transfers.py::test_a_receipt_sent_twice_at_once_counts_once",
     ),
     Case(
         name="the lock on a count job",
-        edits=(_code("inventory/counting.py", "await tx.execute(SQL.lock_count_job, count_job_id)\n    job", "job"),),
+        edits=(
+            _code("inventory/counting/job.py", "await tx.execute(SQL.lock_count_job, count_job_id)\n    job", "job"),
+        ),
         test="tests/inventory/test_counting.py::test_a_shelf_counted_by_two_people_at_once_is_booked_once",
     ),
     Case(

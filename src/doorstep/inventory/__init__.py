@@ -17,7 +17,7 @@ from doorstep.inventory.channel_stock import (
     read_channel_stock,
 )
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
-from doorstep.inventory.counting import (
+from doorstep.inventory.counting.job import (
     ChosenBy,
     CountJob,
     CountLine,
@@ -63,7 +63,7 @@ from doorstep.inventory.soft import (
     take_into_cart,
 )
 from doorstep.inventory.supply import cancel_supply, change_supply, expect, expected
-from doorstep.inventory.transfer import (
+from doorstep.inventory.transfers.transfer import (
     Arrived,
     Transfer,
     TransferLine,

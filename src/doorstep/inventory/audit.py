@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
+from doorstep.inventory.counting.job import SQL as COUNTING
+from doorstep.inventory.transfers.transfer import SQL as TRANSFERS
 from doorstep.kit.findings import Finding
 from doorstep.kit.ids import show
 
@@ -14,8 +16,8 @@ async def audit(tx: Tx) -> list[Finding]:
     reserved = await tx.fetch(SQL.audit_reserved)
     oversold = await tx.fetchrow(SQL.audit_oversold)
     assert oversold is not None
-    transfers, in_transit = await tx.fetch(SQL.audit_transfers), await tx.fetch(SQL.audit_in_transit)
-    counts = await tx.fetch(SQL.audit_counts)
+    transfers, in_transit = await tx.fetch(TRANSFERS.audit_transfers), await tx.fetch(TRANSFERS.audit_in_transit)
+    counts = await tx.fetch(COUNTING.audit_counts)
     return [
         Finding(
             area="units",

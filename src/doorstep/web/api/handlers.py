@@ -13,8 +13,10 @@ from doorstep.fulfillment import api as fulfillment
 from doorstep.insights import api as insights
 from doorstep.inventory import api as inventory
 from doorstep.inventory import channel_stock_api as channel_stock
-from doorstep.inventory import counting_api, supply_api, transfers_api
 from doorstep.inventory import levels_api as levels
+from doorstep.inventory import supply_api
+from doorstep.inventory.counting import api as counting
+from doorstep.inventory.transfers import api as transfers
 from doorstep.orders import api as orders
 from doorstep.payments import api as payments
 from doorstep.returns import api as returns
@@ -35,8 +37,8 @@ MOUNTED = (
     channel_stock,
     levels,
     supply_api,
-    transfers_api,
-    counting_api,
+    transfers,
+    counting,
     delivery,
     routing,
     availability,

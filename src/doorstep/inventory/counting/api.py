@@ -16,7 +16,7 @@ from msgspec import Meta
 from doorstep import catalog
 from doorstep.db import Brand, Tx
 from doorstep.inventory.api import Reference, Shape, aware
-from doorstep.inventory.counting import (
+from doorstep.inventory.counting.job import (
     PREFIX,
     ChosenBy,
     CountJob,

@@ -13,14 +13,14 @@ from uuid import UUID
 
 import msgspec
 
-from doorstep.db import StartAgain, Tx
-from doorstep.inventory.claim import SQL
+from doorstep.db import StartAgain, Tx, statements
 from doorstep.inventory.receive import count, since_count
 from doorstep.inventory.room import Claimants, shelves
 from doorstep.kit.errors import BodyDiffers, Conflict, Fault, Invalid, NotFound
 from doorstep.kit.ids import new_id, show
 from doorstep.kit.limits import COUNT_LINES
 
+SQL = statements(__package__)
 PREFIX: Final = "cnt"
 ChosenBy = Literal["list", "not_counted", "losing", "zero"]
 JobState = Literal["open", "closed", "canceled"]

@@ -13,15 +13,17 @@ from uuid import UUID
 
 import msgspec
 
-from doorstep.db import Tx
+from doorstep.db import Tx, statements
 from doorstep.inventory.adjust import require_free
-from doorstep.inventory.claim import SQL, Key, lock_stock
+from doorstep.inventory.claim import SQL as STOCK
+from doorstep.inventory.claim import Key, lock_stock
 from doorstep.inventory.move import add_stock, tell_received
 from doorstep.inventory.room import Change, shelves
 from doorstep.inventory.supply import TRANSFER, expect, tell_supply
 from doorstep.kit.errors import BodyDiffers, Conflict, Fault, Invalid, NotFound
 from doorstep.kit.ids import new_id, show
 
+SQL = statements(__package__)
 PREFIX: Final = "trf"
 TransferState = Literal["planned", "in_transit", "closed", "canceled"]
 TransferDoor = Literal["ship", "close", "cancel"]
@@ -171,7 +173,7 @@ async def ship_transfer(
     keys = [(sku_id, found.from_location_id) for sku_id in sent]
     await _through(tx, found, "ship", now)
     await tx.execute(SQL.ship_transfer_lines, transfer_id, list(sent), list(sent.values()))
-    await tx.execute(SQL.make_stock_rows, *_columns(keys))
+    await tx.execute(STOCK.make_stock_rows, *_columns(keys))
     await lock_stock(tx, keys=keys)
     changes = {key: Change(sku_id=key[0], location_id=key[1], on_hand=-sent[key[0]]) for key in keys}
     require_free(await shelves(tx, keys), changes)
@@ -218,7 +220,7 @@ async def receive_transfer(
     columns = [one.sku_id for one in new], [one.good for one in new], [one.damaged for one in new]
     await tx.execute(SQL.receive_transfer_lines, transfer_id, *columns)
     units = [one.good + one.damaged for one in new]
-    await tx.execute(SQL.arrive, found.supply, target, columns[0], units, False, now)
+    await tx.execute(STOCK.arrive, found.supply, target, columns[0], units, False, now)
     after = await read_transfer(tx, transfer_id)
     if not any(line.in_transit for line in after.lines):
         await _through(tx, after, "close", now)
@@ -253,7 +255,7 @@ async def close_transfer(
     }
     await _book(tx, found, f"{found.supply}:found", "never left", changes, actor, now)
     await tx.execute(SQL.close_transfer_lines, transfer_id, skus, [found_units.get(sku_id, 0) for sku_id in skus])
-    ended = await tx.fetch(SQL.end_incoming, found.supply, now)
+    ended = await tx.fetch(STOCK.end_incoming, found.supply, now)
     await tell_supply(tx, [(row["sku_id"], row["location_id"]) for row in ended], actor=actor, now=now)
     await tell_received(tx, changes, arrived=True, actor=actor, now=now)
     return await read_transfer(tx, transfer_id)
@@ -286,7 +288,7 @@ def _on_it(found: Transfer, units: Mapping[int, int]) -> None:
 
 async def _told_before(tx: Tx, name: str, wanted: Mapping[Key, Change]) -> set[Key]:
     keys = sorted(wanted)
-    rows = await tx.fetch(SQL.adjusted_before, name, *_columns(keys), "transferred")
+    rows = await tx.fetch(STOCK.adjusted_before, name, *_columns(keys), "transferred")
     for row in rows:
         change = wanted[row["sku_id"], row["location_id"]]
         if (row["on_hand_delta"], row["damaged_delta"]) != (change.on_hand, change.damaged):

@@ -17,7 +17,7 @@ from doorstep import catalog
 from doorstep.db import Brand, Tx
 from doorstep.inventory.api import ReceiptLine, Reference, Shape, aware
 from doorstep.inventory.locations import locations
-from doorstep.inventory.transfer import (
+from doorstep.inventory.transfers.transfer import (
     PREFIX,
     Arrived,
     Transfer,
