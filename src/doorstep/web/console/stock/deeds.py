@@ -11,7 +11,7 @@ import msgspec
 
 from doorstep import inventory, orders
 from doorstep.db import Tx
-from doorstep.inventory import Change, Displaced, Location, Reason, State
+from doorstep.inventory import Change, Displaced, Limits, Location, Reason, State
 from doorstep.kit.errors import Conflict, Fault, Invalid, NotFound
 from doorstep.web.console.scope import place_named
 from doorstep.web.console.staff import Staff
@@ -150,7 +150,18 @@ async def do(tx: Tx, wish: Wish, *, sku_id: int, reference: str, actor: str, now
     at = wish.place.location_id
     if wish.deed == "count":
         counted = {(sku_id, at): wish.units}
-        await inventory.count(tx, reference=reference, counted=counted, claimants=claimants, actor=actor, now=now)
+        await inventory.count(
+            tx,
+            reference=reference,
+            counted=counted,
+            counted_at=wish.counted_at,
+            claimants=claimants,
+            actor=actor,
+            now=now,
+        )
+    elif wish.deed == "limits":
+        limits = Limits(safety_stock=wish.units, oversell_limit=wish.oversell)
+        await inventory.set_limits(tx, limits={(sku_id, at): limits}, claimants=claimants, actor=actor, now=now)
     elif wish.deed == "receive":
         units = {sku_id: wish.units}
         if not await inventory.receive(tx, reference=wish.reference, location_id=at, units=units, actor=actor, now=now):
