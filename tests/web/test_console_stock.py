@@ -95,12 +95,12 @@ async def test_a_count_that_makes_orders_give_way_shows_them_first(shop: Shop, h
     )
     await shop.drain()
     desk, path = await hire("floor", locations=["north"]), await sku_path(shop, "MUG")
-    fields = {"deed": "count", "location": "north", "units": 2, "counted_at": "2026-03-02T08:59"}
+    fields = {"deed": "count", "location": "north", "units": 2, "counted_at": "2026-03-02T09:00"}
     page = await desk.get(f"{path}/preview?{urlencode(fields)}")
     assert "Who gives way" in page
     assert order["number"] in page
     assert "3 wait for goods, the others come from another location" in page
-    assert "2 counted at 2026-03-02 08:59" in page
+    assert "2 counted at 2026-03-02 09:00" in page
     assert (await shop.stock("MUG"))["north"]["on_hand"] == 10
     await desk.post(f"{path}/do", fields)
     assert (await shop.stock("MUG"))["north"]["on_hand"] == 2
