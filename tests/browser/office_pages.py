@@ -7,6 +7,7 @@ from playwright.async_api import Page as Tab
 from tests.browser.pages import PAGES, Page, Way, console, press
 from tests.browser.settings_pages import SETTINGS
 from tests.browser.shop_pages import SHOP
+from tests.browser.stock_pages import STOCKROOM
 from tests.browser.supply_pages import SUPPLY
 from tests.browser.world import World
 
@@ -87,5 +88,5 @@ SANDBOX = (
     Page(name="carrier", route="carrier", reach=carrier("/")),
     Page(name="carrier-nothing", route="carrier", reach=carrier("/?q=zzz")),
 )
-DOORSTEPS = (*PAGES, *OFFICE, *SETTINGS, *SUPPLY, *SANDBOX)
+DOORSTEPS = (*PAGES, *OFFICE, *SETTINGS, *SUPPLY, *STOCKROOM, *SANDBOX)
 ALL = (*DOORSTEPS, *SHOP)

@@ -93,6 +93,7 @@ async def build_all(stage: Stage) -> World:
         # Carts are held, and the clock stands still; and somebody else than the admin works here.
         many = [{"sku": sku, "quantity": 1000} for sku in ("SHOP-JERSEY-S", "SHOP-JERSEY-M", "SHOP-BOTTLE")]
         await hands.send("POST", "/v1/stock/receipts", {"reference": "many", "location": "workshop", "lines": many})
+        await _in_the_stockroom(hands)
         hashed = await people.hash_password("correct horse battery")
         async with stage.database.shared() as tx:
             await people.add(tx, login="bea", name="Bea Baker", password_hash=hashed, brand=BRAND, role="floor")
@@ -151,6 +152,27 @@ async def load(hands: Hands) -> None:
         await hands.send("POST", "/v1/stock/receipts", {"reference": "first", "location": location, "lines": lines})
     glass = {"reference": "few", "location": "north", "lines": [{"sku": "GLASS", "quantity": 3}]}
     await hands.send("POST", "/v1/stock/receipts", glass)
+
+
+async def _in_the_stockroom(hands: Hands) -> None:
+    """Goods on their way and between two locations, and shelves that are being counted."""
+    at = (hands.now + timedelta(days=3)).isoformat()
+    coming = [{"sku": "MUG", "quantity": 40}, {"sku": "CARD", "quantity": 500}]
+    order = {"reference": "PO-2026-118", "location": "north", "expected_at": at, "lines": coming}
+    await hands.send("POST", "/v1/stock/incoming", order)
+    some = [{"sku": "MUG", "quantity": 6}, {"sku": "CARD", "quantity": 20}]
+    for reference in ("T-planned", "T-sent"):
+        plan = {"reference": reference, "from": "north", "to": "south", "expected_at": at, "lines": some}
+        sent = await hands.send("POST", "/v1/stock/transfers", plan)
+    path = f"/v1/stock/transfers/{sent['transfer_id']}"
+    await hands.send("POST", f"{path}/ship", {})
+    part = [{"sku": "MUG", "quantity": 3, "damaged": 1}]
+    await hands.send("POST", f"{path}/receive", {"reference": "Part 1", "lines": part})
+    skus = ["MUG", "CARD", "LONG", "GLASS"]
+    job = {"reference": "Monday", "location": "north", "skus": skus, "tolerance_units": 1}
+    path = f"/v1/stock/count-jobs/{(await hands.send('POST', '/v1/stock/count-jobs', job))['count_job_id']}"
+    for sku, counted in (("GLASS", 2), ("CARD", 10), ("MUG", 1), ("MUG", 2)):
+        await hands.send("POST", f"{path}/enter", {"sku": sku, "counted": counted})
 
 
 async def _a_week_ago(hands: Hands) -> dict[str, Placed]:

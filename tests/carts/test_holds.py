@@ -6,7 +6,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from doorstep import inventory
+from doorstep import inventory, orders
 from doorstep.carts import HoldEnded
 from doorstep.kit.errors import Conflict, Short
 from doorstep.kit.ids import new_id
@@ -158,8 +158,8 @@ async def test_what_has_expired_gives_way_to_a_count(world: World) -> None:
         await inventory.count(
             tx,
             reference="C-1",
-            location_id=world.places["north"],
-            units={world.skus["CARD"]: 6},
+            counted={(world.skus["CARD"], world.places["north"]): 6},
+            claimants=orders.Claimants(),
             actor="test",
             now=await world.brand.now(),
         )

@@ -234,12 +234,22 @@ class Crew:
 
         async def act(tx: Tx) -> None:
             now, reference = await clock_now(tx), f"count {new_id().hex}"
-            await inventory.count(tx, reference=reference, location_id=place, units=units, actor="claims", now=now)
+            counted = {(sku_id, place): found for sku_id, found in units.items()}
+            claimants = orders.Claimants()
+            await inventory.count(
+                tx, reference=reference, counted=counted, claimants=claimants, actor="claims", now=now
+            )
 
         async def damage(tx: Tx) -> None:
             change = inventory.Change(sku_id=next(iter(units)), location_id=place, damaged=1)
             await inventory.adjust(
-                tx, changes=[change], reason="broken", reference=new_id().hex, actor="claims", now=await clock_now(tx)
+                tx,
+                changes=[change],
+                reason="broken",
+                reference=new_id().hex,
+                claimants=orders.Claimants(),
+                actor="claims",
+                now=await clock_now(tx),
             )
 
         await self.brand.run(damage if dice.random() < 0.3 else act)

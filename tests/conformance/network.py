@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from doorstep import inventory
+from doorstep import inventory, orders
 from doorstep.db import Brand
 from doorstep.inventory import ChannelStockData
 from doorstep.kit.errors import Problem, Short
@@ -56,8 +56,9 @@ class Network(World):
         change = inventory.Change(sku_id=self.skus[sku], location_id=self.places[code], quality_control=units)
         async with self.brand.transaction() as tx:
             await inventory.adjust(
-                tx, changes=[change], reason="not for sale", reference=new_id().hex, actor="test", now=MONDAY
-            )
+                tx, changes=[change], reason="not for sale", reference=new_id().hex, claimants=orders.Claimants(),
+                actor="test", now=MONDAY,
+            )  # fmt: skip
 
     async def salable(self, sku: str, channel: str = "web") -> int:
         """What the channel is told it may sell."""

@@ -87,17 +87,29 @@ class Model:
         """Whether all of it can be had."""
         return all(units <= self.reach(sku, own) for sku, units in wants.items())
 
-    def floor(self, key: Key, *, reclaimed: bool) -> int:
-        """What a count must find at least: all that is promised, damaged or in quality control."""
+    def floor(self, key: Key) -> int:
+        """What a count must find at least: all that orders were promised, that is damaged or in quality control."""
         shelf = self.shelves[key]
-        given = self.expired(key) if reclaimed else 0
-        return self.reserved(key) - given + shelf.damaged + shelf.quality_control
+        return self.reserved(key) - self.in_carts(key) + shelf.damaged + shelf.quality_control
 
     def take_back(self, key: Key) -> None:
         """What expired in carts at this key goes back."""
         for cart in self.carts.values():
             if cart.expires_at <= self.now:
                 cart.has[key] = 0
+
+    def in_carts(self, key: Key) -> int:
+        """Units that carts have, in time or not: they give way to what is really there."""
+        return sum(cart.has[key] for cart in self.carts.values())
+
+    def make_room(self, key: Key) -> None:
+        """Less is there than is claimed: what expired in carts goes back, then what carts hold, the newest first."""
+        if self.free(key) >= 0:
+            return
+        self.take_back(key)
+        for hold in sorted(self.carts, reverse=True):
+            cart = self.carts[hold]
+            cart.has[key] -= min(cart.has[key], max(0, -self.free(key)))
 
     def end(self, hold: UUID, how: str) -> None:
         """A cart has nothing any more."""

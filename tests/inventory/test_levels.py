@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorstep import carts, inventory
+from doorstep import carts, inventory, orders
 from doorstep.carts import HoldLine
 from doorstep.db import Brand
 from doorstep.inventory import Change, Threshold
@@ -53,7 +53,10 @@ async def thresholds(world: World, *wanted: Threshold) -> None:
 async def change(world: World, units: int, location: str = "north") -> None:
     async with world.brand.transaction() as tx:
         one = Change(sku_id=world.skus["MUG"], location_id=world.places[location], on_hand=units)
-        await inventory.adjust(tx, changes=[one], reason="test", reference=new_id().hex, actor="test", now=MONDAY)
+        await inventory.adjust(
+            tx, changes=[one], reason="test", reference=new_id().hex, claimants=orders.Claimants(), actor="test",
+            now=MONDAY,
+        )  # fmt: skip
 
 
 async def test_what_is_seen_the_first_time_is_noted_and_not_told(world: World) -> None:

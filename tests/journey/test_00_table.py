@@ -28,7 +28,8 @@ def test_every_event_without_a_row_is_known_to_need_none() -> None:
         "fulfillment.accepted", "fulfillment.picked", "fulfillment.work_done", "fulfillment.work_reopened",
         "shipping.label_bought", "shipping.tracked", "returns.in_transit", "delivery.delay_answered",
         "updates.asked_again",
-        "inventory.low", "inventory.out", "inventory.back_in_stock", "feeds.applied",
+        "inventory.low", "inventory.out", "inventory.back_in_stock", "inventory.supply_changed",
+        "feeds.applied",
         "journal.undecodable",
     }  # fmt: skip
     nouns = {name for name, event in kinds().items() if event.__module__.startswith("doorstep.")}

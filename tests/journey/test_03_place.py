@@ -72,7 +72,7 @@ async def test_a_channel_that_accepts_owes_the_rest_with_an_exception_and_a_date
         "reference": "po-1", "location": "north", "lines": [{"sku": "MUG", "quantity": 50}],
         "expected_at": "2026-03-06T08:00:00Z",
     }  # fmt: skip
-    await shop.send("POST", "/v1/stock/incoming", expected)
+    assert (await shop.client.post("/v1/stock/incoming", json=expected)).json() == {"changed": 1}
     placed = await shop.place({"sku": "MUG", "quantity": 15}, on_short="accept")
     assert placed["short"] == []
     assert [part["lines"] for part in placed["awaited"]] == [[[1, 1]]]

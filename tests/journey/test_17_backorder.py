@@ -23,7 +23,8 @@ async def expect(
     """Goods are on their way, or something else is said of them."""
     lines = [{"sku": sku, "quantity": quantity}]
     note = {"reference": reference, "location": location, "expected_at": at.isoformat(), "lines": lines}
-    await shop.send("POST", "/v1/stock/incoming", note)
+    for _ in range(2):
+        assert (await shop.client.post("/v1/stock/incoming", json=note)).status_code == 200
 
 
 async def units(shop: Shop, placed: Any) -> dict[str, int]:
@@ -92,7 +93,7 @@ async def test_when_fewer_arrive_the_last_move_to_the_next_delivery_and_are_told
     second = await shop.place({"sku": "GLASS", "quantity": 3})
     express = await shop.place({"sku": "GLASS", "quantity": 3}, service="express")
     await shop.pass_time(SUPPLY)
-    await receive(shop, "north", {"GLASS": 8}, "PO-1")
+    await receive(shop, "north", {"GLASS": 8}, "PO-1", last=True)
     await shop.drain()
     assert await units(shop, express) == {"activated": 3}
     assert await units(shop, first) == {"activated": 9}
@@ -107,6 +108,52 @@ async def test_when_fewer_arrive_the_last_move_to_the_next_delivery_and_are_told
     await receive(shop, "north", {"GLASS": 2}, "PO-2")
     await shop.drain()
     assert await units(shop, second) == {"activated": 3}
+    await shop.audit()
+
+
+async def test_of_a_part_the_first_are_served_and_the_rest_moves_on_when_it_is_called_off(shop: Shop) -> None:
+    await expect(shop, "PO-1", 10, SUPPLY)
+    await expect(shop, "PO-2", 10, LATER)
+    await sell_beyond(shop)
+    first = await shop.place({"sku": "GLASS", "quantity": 9})  # 5 of stock, 4 of PO-1
+    second = await shop.place({"sku": "GLASS", "quantity": 4})
+    await receive(shop, "north", {"GLASS": 6}, "PO-1")
+    await shop.drain()
+    assert await units(shop, first) == {"activated": 9}
+    assert await units(shop, second) == {"backordered": 2, "activated": 2}
+    (_,) = await dates(shop, second)  # what is left of it has the date it had
+    supply = {one["reference"]: one for one in (await shop.get("/v1/stock/incoming"))["items"]}
+    part = supply["PO-1"]
+    assert (part["arrived"], part["promised"]) == (6, 2)
+    path = f"/v1/stock/incoming/{part['incoming_id']}"
+    await shop.send("PUT", path, {"quantity": 7, "expected_at": part["expected_at"]})
+    await shop.drain()
+    assert (await shop.get(path))["promised"] == 1  # one of the two has no place there any more
+    await shop.send("POST", f"{path}/cancel")
+    await shop.drain()
+    assert (await shop.get(path))["promised"] == 0
+    assert (await shop.get(f"/v1/stock/incoming/{supply['PO-2']['incoming_id']}"))["promised"] == 2
+    before, after = await dates(shop, second)
+    assert before is not None
+    assert after is not None
+    assert after > before
+    assert await told(shop, second, "backordered") == 1
+    await receive(shop, "north", {"GLASS": 2}, "PO-2")
+    await shop.drain()
+    assert await units(shop, second) == {"activated": 4}
+    await shop.audit()
+
+
+async def test_supply_that_is_called_off_leaves_who_waits_without_a_date_and_before_a_person(shop: Shop) -> None:
+    await expect(shop, "PO-1", 3, SUPPLY)
+    await sell_beyond(shop)
+    placed = await shop.place({"sku": "GLASS", "quantity": 7})
+    (supply,) = (await shop.get("/v1/stock/incoming"))["items"]
+    await shop.send("POST", f"/v1/stock/incoming/{supply['incoming_id']}/cancel")
+    await shop.drain()
+    assert await units(shop, placed) == {"shortfall": 2, "activated": 5}
+    exceptions = (await shop.get("/v1/exceptions"))["items"]
+    assert [(one["kind"], one["order_id"]) for one in exceptions] == [("stock_short", placed["order_id"])]
     await shop.audit()
 
 

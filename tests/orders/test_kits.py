@@ -97,6 +97,7 @@ async def test_a_kit_is_promised_when_all_of_it_is_there(world: World) -> None:
                 location_id=world.places["north"],
                 units={world.skus[sku]: units},
                 expected_at=MONDAY.replace(day=2 + n),
+                actor="test",
                 now=MONDAY,
             )
     (found,) = await ask(world, "SET")

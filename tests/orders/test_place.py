@@ -21,8 +21,8 @@ async def world(world: World) -> World:
     await world.fill({"north": {"LAMP": 1}})
     async with world.brand.transaction() as tx:
         await inventory.count(
-            tx, reference="none", location_id=world.places["north"], units={world.skus["LAMP"]: 0}, actor="test",
-            now=MONDAY,
+            tx, reference="none", counted={(world.skus["LAMP"], world.places["north"]): 0},
+            claimants=orders.Claimants(), actor="test", now=MONDAY,
         )  # fmt: skip
     return world
 

@@ -92,8 +92,9 @@ class Play:
         change = Change(sku_id=self.world.skus["LAMP"], location_id=self.world.places["north"], on_hand=1)
         async with self.world.brand.transaction() as tx:
             await inventory.adjust(
-                tx, changes=[change], reason="found", reference=new_id().hex, actor="test", now=MONDAY
-            )
+                tx, changes=[change], reason="found", reference=new_id().hex, claimants=orders.Claimants(),
+                actor="test", now=MONDAY,
+            )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -94,6 +94,7 @@ class World:
                 location_id=self.places[code],
                 units={self.skus[sku]: quantity},
                 expected_at=at,
+                actor="test",
                 now=now,
             )
 

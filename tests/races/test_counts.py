@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from doorstep import inventory
+from doorstep import inventory, orders
 from doorstep.db import Tx
 from doorstep.inventory import Claim
 from doorstep.kit.errors import Conflict, Short
@@ -29,8 +29,8 @@ async def count(world: World, found: int) -> None:
     """Somebody counts the mugs in the north."""
     async with world.brand.transaction() as tx:
         await inventory.count(
-            tx, reference=f"count {new_id().hex}", location_id=world.places["north"],
-            units={world.skus["MUG"]: found}, actor="test", now=MONDAY,
+            tx, reference=f"count {new_id().hex}", counted={(world.skus["MUG"], world.places["north"]): found},
+            claimants=orders.Claimants(), actor="test", now=MONDAY,
         )  # fmt: skip
 
 
@@ -68,8 +68,8 @@ async def test_a_count_waits_for_what_is_being_claimed_and_leaves_it_its_units(w
 async def test_an_order_that_waits_for_a_count_gets_what_was_found_and_no_more(world: World) -> None:
     async with world.brand.transaction() as tx:
         await inventory.count(
-            tx, reference="count 1", location_id=world.places["north"], units={world.skus["MUG"]: 2}, actor="test",
-            now=MONDAY,
+            tx, reference="count 1", counted={(world.skus["MUG"], world.places["north"]): 2},
+            claimants=orders.Claimants(), actor="test", now=MONDAY,
         )  # fmt: skip
         task = asyncio.ensure_future(world.place(placing("C-1", ("MUG", 7)), placing("C-2", ("MUG", 6))))
         await until_it_waits(world.brand, task)

@@ -192,6 +192,7 @@ async def test_a_new_order_steals_what_another_waited_for_when_it_is_served_late
     async def nobody(*_: object, **__: object) -> None:
         return None
 
+    await drop(coming, NO_CHECK)  # which sees that the lamp is here, and still promised
     waiting = await waiting_for_the_lamp(coming)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(move, "serve_waiting", nobody)

@@ -135,13 +135,9 @@ async def test_what_a_locations_own_book_says_otherwise_has_a_cause(world: World
     await ship(world, 2)
     async with world.brand.transaction() as tx:
         await inventory.expect(
-            tx,
-            reference="po",
-            location_id=world.places["north"],
-            units={world.skus["CARD"]: 5},
-            expected_at=LATER,
-            now=MONDAY,
-        )
+            tx, reference="po", location_id=world.places["north"], units={world.skus["CARD"]: 5}, expected_at=LATER,
+            actor="test", now=MONDAY,
+        )  # fmt: skip
     await told(world, "sku,on_hand\nMUG,10\nCARD,15\n", applies=False)
     assert await causes(world) == [("received_not_ours", "CARD", 5), ("shipped_not_theirs", "MUG", 2)]
     await told(world, "sku,on_hand\nMUG,1\nCARD,3\n", applies=False)

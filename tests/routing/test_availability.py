@@ -54,6 +54,7 @@ async def expect(world: World, quantity: int, at: datetime, *, sku: str = "MUG",
             location_id=world.places[location],
             units={world.skus[sku]: quantity},
             expected_at=at,
+            actor="test",
             now=MONDAY,
         )
 

@@ -307,9 +307,11 @@ async def _load(shop: Shop) -> None:
         await receive(shop, location, units)
 
 
-async def receive(shop: Shop, location: str, units: Mapping[str, int], reference: str = "") -> None:
-    """Goods arrive."""
+async def receive(
+    shop: Shop, location: str, units: Mapping[str, int], reference: str = "", *, last: bool = False
+) -> None:
+    """Goods arrive; the `last` of what was expected, or a part of it."""
     lines: Sequence[Any] = [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
-    note = {"reference": reference or f"note-{new_id().hex}", "location": location, "lines": lines}
+    note = {"reference": reference or f"note-{new_id().hex}", "location": location, "lines": lines, "last": last}
     answers = await asyncio.gather(*(shop.client.post("/v1/stock/receipts", json=note) for _ in range(2)))
     assert sorted(answer.json()["changed"] for answer in answers) == [0, len(units)], [a.text for a in answers]

@@ -88,10 +88,43 @@ async def test_a_count_below_what_is_claimed_says_who_holds_it_and_what_helps(sh
     await shop.audit()
 
 
+async def test_a_count_that_makes_orders_give_way_shows_them_first(shop: Shop, hire: Hire) -> None:
+    order = await shop.place({"sku": "MUG", "quantity": 9})
+    await shop.send(
+        "POST", f"/v1/orders/{order['order_id']}/holds", {"reason": "customer_request", "note": ""}, expect=201
+    )
+    await shop.drain()
+    desk, path = await hire("floor", locations=["north"]), await sku_path(shop, "MUG")
+    fields = {"deed": "count", "location": "north", "units": 2, "counted_at": "2026-03-02T09:00"}
+    page = await desk.get(f"{path}/preview?{urlencode(fields)}")
+    assert "Who gives way" in page
+    assert order["number"] in page
+    assert "3 wait for goods, the others come from another location" in page
+    assert "2 counted at 2026-03-02 09:00" in page
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 10
+    await desk.post(f"{path}/do", fields)
+    assert (await shop.stock("MUG"))["north"]["on_hand"] == 2
+    await shop.drain()
+    found = await shop.get(f"/v1/orders/{order['order_id']}")
+    assert found["lines"][0]["units"] == {"reserved": 6, "shortfall": 3}
+    admin = await hire("admin", language="de")
+    assert "es war weniger da, als im Bestand stand" in await admin.get(f"/console/orders/{order['order_id']}")
+    await shop.audit()
+
+
+async def test_limits_are_shown_first_and_set(shop: Shop, hire: Hire) -> None:
+    desk, path = await hire("floor", locations=["north"]), await sku_path(shop, "MUG")
+    await change(desk, path, deed="limits", location="north", units=4, oversell=2)
+    row = (await shop.stock("MUG"))["north"]
+    assert (row["safety_stock"], row["oversell_limit"], row["available"]) == (4, 2, 6)
+    assert 'value="4"' in await desk.get(f"{path}/change?location=north")
+    await shop.audit()
+
+
 async def test_an_adjustment_is_undone_by_another_movement_and_only_once(shop: Shop, hire: Hire) -> None:
     desk = await hire("floor", locations=["north"])
     path = await sku_path(shop, "MUG")
-    await change(desk, path, deed="adjust", location="north", units=-3, reason="broken", other_reason="<b>fell</b>")
+    await change(desk, path, deed="adjust", location="north", units=-3, reason="broken", note="<b>fell</b>")
     page = await desk.get(path)
     assert "&lt;b&gt;fell&lt;/b&gt;" in page
     found = re.search(r"movement=(\d+)", page)
@@ -115,12 +148,12 @@ async def test_units_are_sorted_out_and_come_back(shop: Shop, hire: Hire) -> Non
     await change(desk, path, deed="sort", location="north", units=4, source="sellable", target="damaged")
     row = (await shop.stock("MUG"))["north"]
     assert (row["on_hand"], row["damaged"], row["available"]) == (10, 4, 6)
-    await change(desk, path, deed="sort", location="north", units=1, source="damaged", target="gone")
+    await change(desk, path, deed="sort", location="north", units=1, source="damaged", target="nowhere")
     await change(desk, path, deed="sort", location="north", units=2, source="damaged", target="sellable")
     row = (await shop.stock("MUG"))["north"]
     assert (row["on_hand"], row["damaged"], row["available"]) == (9, 1, 8)
-    await change(desk, path, deed="sort", location="north", units=2, source="damaged", target="gone", expect=409)
-    await change(desk, path, deed="sort", location="north", units=1, source="gone", target="damaged", expect=422)
+    await change(desk, path, deed="sort", location="north", units=2, source="damaged", target="nowhere", expect=409)
+    await change(desk, path, deed="sort", location="north", units=1, source="nowhere", target="damaged", expect=422)
     await shop.audit()
 
 
@@ -173,7 +206,12 @@ async def test_the_movements_lead_to_their_orders_and_page_newest_first(shop: Sh
         {"deed": "count", "units": "9" * 50}, {"deed": "count", "units": "٣"},
         {"deed": "adjust", "units": "0", "reason": "lost"},
         {"deed": "adjust", "units": "-", "reason": "lost"}, {"deed": "adjust", "units": "1", "reason": ""},
-        {"deed": "adjust", "units": "1", "reason": "x" * 101}, {"deed": "adjust", "units": "1", "reason": "a\nb"},
+        {"deed": "adjust", "units": "1", "reason": "lost", "note": "x" * 101},
+        {"deed": "adjust", "units": "1", "reason": "lost", "note": "a\nb"},
+        {"deed": "adjust", "units": "1", "reason": "other"}, {"deed": "adjust", "units": "1", "reason": "gone away"},
+        {"deed": "count", "units": "1", "counted_at": "soon"},
+        {"deed": "count", "units": "1", "counted_at": "2999-01-01T00:00"},
+        {"deed": "limits", "units": "1", "oversell": ""}, {"deed": "limits", "units": "-1", "oversell": "0"},
         {"deed": "receive", "units": "1", "reference": ""}, {"deed": "receive", "units": "0", "reference": "n"},
         {"deed": "sort", "units": "1", "source": "sellable", "target": "sellable"}, {"deed": "sort", "units": "1"},
     ],
@@ -229,7 +267,9 @@ async def test_an_adjustment_and_a_claim_at_the_same_moment_never_leave_an_order
         return (await shop.client.post("/v1/orders", json=body)).status_code
 
     sold, adjusted = await asyncio.gather(buy(), adjust())
-    assert (sold, adjusted) in [(201, 409), (409, 303)]
+    assert (sold, adjusted) in [(201, 303), (409, 303)]  # who bought first gives way: nobody works on it yet
+    assert (await shop.stock("GLASS"))["north"]["reserved"] == 0
+    await shop.drain()
     await shop.audit()
 
 

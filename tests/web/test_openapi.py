@@ -144,6 +144,43 @@ async def test_every_answer_of_a_whole_journey_is_as_described(shop: Shop, witne
     assert witness.unseen() == []
 
 
+async def _count_some(shop: Shop) -> None:
+    """Count jobs: one with a count that is believed, one counted again and one approved; one given up."""
+    body = {"reference": "J-1", "location": "south", "skus": ["MUG", "CARD"]}
+    one, two = [
+        (await shop.send("POST", "/v1/stock/count-jobs", {**body, "reference": name}, expect=201))["count_job_id"]
+        for name in ("J-1", "J-2")
+    ]
+    path = f"/v1/stock/count-jobs/{one}"
+    for units in (1, 2):
+        await shop.send("POST", f"{path}/enter", {"sku": "CARD", "counted": units})
+    await shop.send("POST", f"{path}/recount", {"sku": "CARD"})
+    await shop.send("POST", f"{path}/approve", {"sku": "CARD"})
+    await shop.send("POST", f"{path}/close")
+    await shop.send("POST", f"/v1/stock/count-jobs/{two}/cancel")
+    await shop.get("/v1/stock/count-jobs", ended=True)
+    await shop.get(path)
+
+
+async def _move_some(shop: Shop) -> None:
+    """Transfers: one from plan to end, one that is not sent."""
+    plan = {
+        "reference": "T-1", "from": "north", "to": "south", "expected_at": "2026-03-05T09:00:00Z",
+        "lines": [{"sku": "MUG", "quantity": 2}],
+    }  # fmt: skip
+    one, two = [
+        (await shop.send("POST", "/v1/stock/transfers", {**plan, "reference": name}, expect=201))["transfer_id"]
+        for name in ("T-1", "T-2")
+    ]
+    await shop.send("POST", f"/v1/stock/transfers/{two}/cancel")
+    await shop.send("POST", f"/v1/stock/transfers/{one}/ship", {})
+    arrived = {"reference": "R-1", "lines": [{"sku": "MUG", "quantity": 1}]}
+    await shop.send("POST", f"/v1/stock/transfers/{one}/receive", arrived)
+    await shop.send("POST", f"/v1/stock/transfers/{one}/close", {"why": "lost"})
+    await shop.get("/v1/stock/transfers", ended=True)
+    await shop.get(f"/v1/stock/transfers/{one}")
+
+
 async def set_up(shop: Shop) -> None:
     """Products, places, services, stock; written as read."""
     await shop.send("PUT", "/v1/products", PRODUCTS)
@@ -169,6 +206,16 @@ async def set_up(shop: Shop) -> None:
     terms = {"sku": "GLASS", "kind": "backorder", "cap": 5, "channels": [{"channel": "web", "cap": 3}]}
     await shop.send("PUT", "/v1/beyond-stock", [terms])
     await shop.get("/v1/beyond-stock")
+    line = {"sku": "CARD", "quantity": 1, "from": "sellable", "to": "damaged", "reason": "broken"}
+    await shop.send("POST", "/v1/stock/adjustments", {"reference": "a-1", "location": "south", "lines": [line]})
+    await shop.send("PUT", "/v1/stock/limits", [{"sku": "CARD", "location": "south", "safety_stock": 1}])
+    (supply,) = (await shop.get("/v1/stock/incoming", sku="MUG"))["items"]
+    path = f"/v1/stock/incoming/{supply['incoming_id']}"
+    await shop.send("PUT", path, {"quantity": 6, "expected_at": supply["expected_at"]})
+    await shop.send("POST", f"{path}/cancel")
+    await shop.get(path)
+    await _move_some(shop)
+    await _count_some(shop)
     await shop.get("/v1/stock", sku="MUG")
     await shop.get("/v1/stock/movements", sku="MUG")
     cart = {"country": "GB", "postcode": ADDRESS["postcode"], "lines": [{"sku": "MUG", "quantity": 1}]}

@@ -6,7 +6,7 @@ SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY
 -- Units owed to a customer, and nothing that could bring them: no goods on their way, no hold, nobody told.
 SELECT DISTINCT l.order_id FROM order_lines l JOIN orders o USING (order_id)
 WHERE l.backordered + l.shortfall > 0 AND o.open_holds = 0
-    AND NOT EXISTS (SELECT 1 FROM incoming i WHERE i.sku_id = l.sku_id AND i.received_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM incoming i WHERE i.sku_id = l.sku_id AND i.received_at IS NULL AND i.canceled_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM exceptions e WHERE e.order_id = l.order_id AND e.resolved_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM events e WHERE e.order_id = l.order_id AND e.position IS NULL)
 

@@ -3,7 +3,7 @@
 Invariant: a transaction touches one brand's schema and is committed only here.
 """
 
-from doorstep.db.pool import Brand, Database, Tx
+from doorstep.db.pool import Brand, Database, StartAgain, Tx
 from doorstep.db.sql import Statements, statements
 
-__all__ = ["Brand", "Database", "Statements", "Tx", "statements"]
+__all__ = ["Brand", "Database", "StartAgain", "Statements", "Tx", "statements"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import asyncpg
 import msgspec
 
-from doorstep.kit.errors import NotFound, Unavailable
+from doorstep.kit.errors import Conflict, NotFound, Unavailable
 from doorstep.kit.limits import PLACING_TRANSACTIONS
 
 if TYPE_CHECKING:
@@ -26,8 +26,15 @@ else:
 
 T = TypeVar("T")
 
+
+class StartAgain(Conflict):
+    """What was locked is not what is needed, for others were faster: the transaction gives its locks back and begins
+    anew. 409 when that has not helped several times.
+    """
+
+
 # Worth another try from the start: the database chose us as the victim, or went away and comes back.
-_AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+_AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError, StartAgain)
 GONE: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -108,7 +115,9 @@ class Brand:
                 connection.terminate()
 
     async def run(self, act: Callable[[Tx], Awaitable[T]], *, attempts: int = 5) -> T:
-        """Run `act` in a transaction; from the start again when the database asks for it (deadlock, serialization)."""
+        """Run `act` in a transaction; from the start again when the database asks for it (deadlock, serialization) or
+        `act` does (StartAgain).
+        """
         for left in range(attempts - 1, -1, -1):
             try:
                 async with self.transaction() as tx:

@@ -5,7 +5,7 @@ more than it took; on_hand, damaged and quality_control are the sums of the move
 claims, of orders and of carts. Locks are taken by (sku_id, location_id), after the rows of the orders.
 """
 
-from doorstep.inventory.adjust import Change, adjust
+from doorstep.inventory.adjust import Adjustment, adjust, book_adjustments
 from doorstep.inventory.audit import audit
 from doorstep.inventory.channel_stock import (
     ChannelStock,
@@ -17,23 +17,41 @@ from doorstep.inventory.channel_stock import (
     read_channel_stock,
 )
 from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
+from doorstep.inventory.counting.job import (
+    ChosenBy,
+    CountJob,
+    CountLine,
+    approve_count,
+    count_job,
+    end_count_job,
+    enter_count,
+    open_count_job,
+    page_of_count_jobs,
+    recount,
+)
 from doorstep.inventory.drift import Drift, Trust, drift, mend
 from doorstep.inventory.fed import Fate, Told, correct, fed, fed_after
 from doorstep.inventory.levels import Level, Threshold, levels, put_thresholds, tell_levels
+from doorstep.inventory.limits import Limits, set_limits
 from doorstep.inventory.locations import PutLocation, locations, put_locations
 from doorstep.inventory.model import (
     BackInStock,
     CartClaim,
     Claim,
+    Displaced,
     Disposition,
     Location,
+    Reason,
     Received,
     Restock,
+    State,
     StockLow,
     StockOut,
+    SupplyChanged,
 )
 from doorstep.inventory.move import claims_of, correct_shelf, release, restock, ship
-from doorstep.inventory.receive import count, expect, expected, receive
+from doorstep.inventory.receive import count, receive
+from doorstep.inventory.room import CAUSE, Change, Claimants
 from doorstep.inventory.soft import (
     cart_claims,
     ever_held,
@@ -55,6 +73,7 @@ from doorstep.inventory.supply.books import (
     what_waits,
 )
 from doorstep.inventory.supply.correct import supply_gone, watch_supply
+from doorstep.inventory.supply.incoming import cancel_supply, change_supply, expect, expected
 from doorstep.inventory.supply.model import LATE_AFTER, Aside, Await, Delivery, SupplyMoved, Terms, Wait
 from doorstep.inventory.supply.terms import (
     BeyondStockTerms,
@@ -63,10 +82,26 @@ from doorstep.inventory.supply.terms import (
     read_terms,
     release_products,
 )
-from doorstep.inventory.supply.turn import Owed, bring, give_up, orders_with_asides, set_aside
+from doorstep.inventory.supply.turn import Owed, bring, give_up, orders_with_asides, put_back, set_aside
+from doorstep.inventory.transfers.transfer import (
+    Arrived,
+    Transfer,
+    TransferLine,
+    cancel_transfer,
+    close_transfer,
+    open_transfer,
+    read_transfer,
+    receive_transfer,
+    ship_transfer,
+    transfer_named,
+    transfers,
+)
 
 __all__ = [
+    "CAUSE",
     "LATE_AFTER",
+    "Adjustment",
+    "Arrived",
     "Aside",
     "Await",
     "BackInStock",
@@ -76,40 +111,60 @@ __all__ = [
     "Change",
     "ChannelStock",
     "ChannelStockData",
+    "ChosenBy",
     "Claim",
     "ClaimRefused",
+    "Claimants",
+    "CountJob",
+    "CountLine",
     "Delivery",
+    "Displaced",
     "Disposition",
     "Drift",
     "Fate",
     "Level",
+    "Limits",
     "Location",
     "Owed",
     "PutLocation",
+    "Reason",
     "Received",
     "Restock",
+    "State",
     "StockLow",
     "StockOut",
     "StockSeen",
     "Supply",
+    "SupplyChanged",
     "SupplyMoved",
     "Terms",
     "Threshold",
     "Told",
+    "Transfer",
+    "TransferLine",
     "Trust",
     "Wait",
     "adjust",
+    "approve_count",
     "asides_of_orders",
     "audit",
+    "book_adjustments",
     "bring",
+    "cancel_supply",
+    "cancel_transfer",
     "cart_claims",
+    "change_supply",
     "channel_stock",
     "claim",
     "claims_of",
+    "close_transfer",
     "correct",
     "correct_shelf",
     "count",
+    "count_job",
     "drift",
+    "end_count_job",
+    "enter_count",
     "ever_held",
     "expect",
     "expected",
@@ -127,8 +182,12 @@ __all__ = [
     "lock_supply",
     "look",
     "mend",
+    "open_count_job",
+    "open_transfer",
     "orders_with_asides",
     "orders_with_news",
+    "page_of_count_jobs",
+    "put_back",
     "put_channel_stock",
     "put_locations",
     "put_terms",
@@ -137,16 +196,23 @@ __all__ = [
     "read_stock",
     "read_supply",
     "read_terms",
+    "read_transfer",
     "receive",
+    "receive_transfer",
     "reclaim",
+    "recount",
     "release",
     "release_products",
     "restock",
     "set_aside",
+    "set_limits",
     "ship",
+    "ship_transfer",
     "supply_gone",
     "take_into_cart",
     "tell_levels",
+    "transfer_named",
+    "transfers",
     "wait",
     "watch_supply",
     "what_waits",

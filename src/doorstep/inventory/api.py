@@ -1,4 +1,4 @@
-"""HTTP: locations, stock, goods that arrive, are counted or expected."""
+"""HTTP: locations, stock, goods that arrive, are counted or adjusted, and the limits of a shelf."""
 
 from __future__ import annotations
 
@@ -8,16 +8,25 @@ from typing import Annotated
 
 import msgspec
 from litestar import get, post, put
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
-from msgspec import Meta
+from msgspec import Meta, field
 
 from doorstep import catalog
 from doorstep.db import Brand, Tx
 from doorstep.db.pool import clock_now
+from doorstep.inventory.adjust import Adjustment, book_adjustments
 from doorstep.inventory.claim import SQL
+from doorstep.inventory.limits import Limits, set_limits
 from doorstep.inventory.locations import PutLocation, locations, put_locations
-from doorstep.inventory.receive import count, expect, receive
+from doorstep.inventory.model import Reason, State
+from doorstep.inventory.receive import count, receive
+from doorstep.inventory.room import Claimants
+from doorstep.inventory.supply.incoming import TRANSFER
+from doorstep.journal import Command
+from doorstep.journal.commands import Answer
 from doorstep.kit.errors import Fault, Invalid
+from doorstep.kit.ids import show
 from doorstep.kit.limits import PAGE_DEFAULT, PAGE_MAX
 from doorstep.kit.paging import cut, decode
 
@@ -37,17 +46,17 @@ class ReceiptLine(Shape, frozen=True, kw_only=True):
 
 
 class Receipt(Shape, frozen=True, kw_only=True):
-    """A delivery note. The same `reference` for the same location and SKU counts once."""
+    """A delivery note. The same `reference` for the same location and SKU counts once.
+
+    `expected` is the reference under which the goods were announced, such as the purchase order, of which this may be a
+    part; left out, the note's own. `last`: no more of it will come.
+    """
 
     reference: Reference
     location: Reference
     lines: Annotated[Sequence[ReceiptLine], Meta(min_length=1, max_length=5_000)]
-
-
-class Expected(Receipt, frozen=True, kw_only=True):
-    """A delivery note of goods on their way. The same reference again corrects it until the goods arrive."""
-
-    expected_at: datetime
+    expected: Reference | None = None
+    last: bool = False
 
 
 class CountLine(Shape, frozen=True, kw_only=True):
@@ -58,17 +67,77 @@ class CountLine(Shape, frozen=True, kw_only=True):
 
 
 class Count(Shape, frozen=True, kw_only=True):
-    """A stock count. The same `reference` for the same location and SKU counts once."""
+    """A stock count. The same `reference` for the same location and SKU counts once.
+
+    `counted_at` is when it was counted, on the brand's clock; left out, now. What came and went since is added.
+    """
 
     reference: Reference
     location: Reference
+    counted_at: datetime | None = None
     lines: Annotated[Sequence[CountLine], Meta(min_length=1, max_length=5_000)]
+
+
+class AdjustmentLine(Shape, frozen=True, kw_only=True):
+    """Units that are in another state than the book says. `nowhere`: not in the house, or not any more.
+
+    Found units come from nowhere, lost ones go there; `quality_control` to `sellable` releases from control.
+    """
+
+    sku: Reference
+    quantity: Units
+    source: State = field(name="from")
+    target: State = field(name="to")
+    reason: Reason
+    note: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Adjustments(Shape, frozen=True, kw_only=True):
+    """A note of adjustments. The same `reference` for the same location and SKU counts once."""
+
+    reference: Reference
+    location: Reference
+    lines: Annotated[Sequence[AdjustmentLine], Meta(min_length=1, max_length=5_000)]
+
+
+class LimitLine(Shape, frozen=True, kw_only=True):
+    """Limits of a SKU at a location. Null, or left out, leaves one as it is."""
+
+    sku: Reference
+    location: Reference
+    safety_stock: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+    oversell_limit: Annotated[int, Meta(ge=0, le=1_000_000_000)] | None = None
+
+
+class MovedUnits(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of an order line that had to leave the location: they come from elsewhere now, or wait for goods."""
+
+    order_id: str
+    line_no: int
+    quantity: int
 
 
 class Booked(msgspec.Struct, frozen=True, kw_only=True):
     """How many SKUs the note changed; those of a note sent before are not among them."""
 
     changed: int
+
+
+class Corrected(Booked, frozen=True, kw_only=True):
+    """The same, with the units of orders that had to give way, for fewer are there than were claimed."""
+
+    moved: Sequence[MovedUnits]
+
+    @classmethod
+    def by(cls, changed: int, claimants: Claimants) -> Corrected:
+        """With those who gave way."""
+        return cls(
+            changed=changed,
+            moved=[
+                MovedUnits(order_id=show("ord", one.order_id), line_no=one.line_no, quantity=one.quantity)
+                for one in claimants.moved
+            ],
+        )
 
 
 class LocationPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,14 +220,17 @@ async def list_locations(brand: Brand) -> LocationPage:
 @post("/v1/stock/receipts", status_code=200, tags=["inventory"])
 async def book_receipt(brand: Brand, actor: str, data: Receipt) -> Booked:
     """Goods arrived: on_hand goes up, orders that wait are served. Sent again, nothing more is counted."""
+    ours("/expected", data.expected or data.reference)
 
     async def act(tx: Tx) -> Booked:
-        location_id, units = await _resolve(tx, data.location, [(line.sku, line.quantity) for line in data.lines])
+        location_id, units = await resolve(tx, data.location, [(line.sku, line.quantity) for line in data.lines])
         changed = await receive(
             tx,
             reference=data.reference,
             location_id=location_id,
             units=units,
+            expected=data.expected,
+            last=data.last,
             actor=actor,
             now=await clock_now(tx),
         )
@@ -168,43 +240,107 @@ async def book_receipt(brand: Brand, actor: str, data: Receipt) -> Booked:
 
 
 @post("/v1/stock/counts", status_code=200, tags=["inventory"])
-async def book_count(brand: Brand, actor: str, data: Count) -> Booked:
-    """Goods were counted: on_hand becomes what was counted. 409 when that is less than what is claimed."""
+async def book_count(brand: Brand, actor: str, claimants: Claimants, data: Count) -> Corrected:
+    """Goods were counted: on_hand becomes what was counted, and what came and went since.
 
-    async def act(tx: Tx) -> Booked:
-        location_id, units = await _resolve(tx, data.location, [(line.sku, line.on_hand) for line in data.lines])
+    When that is less than what is claimed, claims give way: first what has expired in carts, then what carts hold, then
+    orders nobody works on yet (`moved`), which are served from elsewhere or wait. 409 when the rest is being worked on
+    (`orders` names it), when a later count is booked already, or when more left since than was counted.
+    """
+    aware("/counted_at", data.counted_at)
+
+    async def act(tx: Tx) -> Corrected:
+        location_id, units = await resolve(tx, data.location, [(line.sku, line.on_hand) for line in data.lines])
         changed = await count(
             tx,
             reference=data.reference,
-            location_id=location_id,
-            units=units,
+            counted={(sku_id, location_id): on_hand for sku_id, on_hand in units.items()},
+            counted_at=data.counted_at,
+            claimants=claimants,
             actor=actor,
             now=await clock_now(tx),
         )
-        return Booked(changed=changed)
+        return Corrected.by(changed, claimants)
 
     return await brand.run(act)
 
 
-@post("/v1/stock/incoming", status_code=200, tags=["inventory"])
-async def book_incoming(brand: Brand, data: Expected) -> Booked:
-    """Goods are on their way: what is short is backordered to their date."""
-    if data.expected_at.tzinfo is None:
-        raise Invalid([Fault("/expected_at", "A time needs its offset, such as 2026-01-05T08:00:00Z.")])
+@post("/v1/stock/adjustments", status_code=200, tags=["inventory"], responses={200: ResponseSpec(Corrected)})
+async def book_stock_adjustments(command: Command, claimants: Claimants, data: Adjustments) -> Answer:
+    """Units are in another state than the book says: lost, found, damaged, in or out of quality control, each with its
+    reason. Claims give way as they do to a count.
+    """
 
-    async def act(tx: Tx) -> Booked:
-        location_id, units = await _resolve(tx, data.location, [(line.sku, line.quantity) for line in data.lines])
-        await expect(
-            tx,
-            reference=data.reference,
-            location_id=location_id,
-            units=units,
-            expected_at=data.expected_at,
-            now=await clock_now(tx),
+    async def act(tx: Tx, now: datetime) -> Corrected:
+        location_id, units = await resolve(tx, data.location, [(line.sku, line.quantity) for line in data.lines])
+        faults = [
+            Fault(f"/lines/{at}/to", "From one state into another.")
+            for at, line in enumerate(data.lines)
+            if line.source == line.target
+        ]
+        faults += [
+            Fault(f"/lines/{at}/note", "Say what it is.")
+            for at, line in enumerate(data.lines)
+            if line.reason == "other" and not line.note.strip()
+        ]
+        if faults:
+            raise Invalid(faults[:100])
+        lines = [
+            Adjustment(
+                sku_id=sku_id,
+                location_id=location_id,
+                quantity=line.quantity,
+                source=line.source,
+                target=line.target,
+                reason=line.reason,
+                note=line.note.strip(),
+            )
+            for sku_id, line in zip(units, data.lines, strict=True)
+        ]
+        changed = await book_adjustments(
+            tx, reference=data.reference, lines=lines, claimants=claimants, actor=command.actor, now=now
         )
-        return Booked(changed=len(units))
+        return Corrected.by(changed, claimants)
+
+    return await command.run(data, act)
+
+
+@put("/v1/stock/limits", tags=["inventory"])
+async def put_stock_limits(
+    brand: Brand,
+    actor: str,
+    claimants: Claimants,
+    data: Annotated[list[LimitLine], Meta(min_length=1, max_length=5_000)],
+) -> Corrected:
+    """Set safety stock and oversell limits. Safety stock guards new claims only; claims above a lowered oversell limit
+    give way as they do to a count.
+    """
+
+    async def act(tx: Tx) -> Corrected:
+        wanted = await _limits(tx, data)
+        changed = await set_limits(tx, limits=wanted, claimants=claimants, actor=actor, now=await clock_now(tx))
+        return Corrected.by(len(changed), claimants)
 
     return await brand.run(act)
+
+
+async def _limits(tx: Tx, lines: Sequence[LimitLine]) -> dict[tuple[int, int], Limits]:
+    """By (sku_id, location_id). Raises Invalid naming everything wrong."""
+    places = {one.code: one.location_id for one in (await locations(tx)).values()}
+    products = await catalog.load(tx, [line.sku for line in lines])
+    faults, wanted = [], {}
+    for at, line in enumerate(lines):
+        if line.sku not in products:
+            faults.append(Fault(f"/{at}/sku", f"There is no product {line.sku[:60]!r}."))
+        elif line.location not in places:
+            faults.append(Fault(f"/{at}/location", f"There is no location {line.location[:60]!r}."))
+        elif (key := (products[line.sku].sku_id, places[line.location])) in wanted:
+            faults.append(Fault(f"/{at}", "This SKU and location stand here twice."))
+        else:
+            wanted[key] = Limits(safety_stock=line.safety_stock, oversell_limit=line.oversell_limit)
+    if faults:
+        raise Invalid(faults[:100])
+    return wanted
 
 
 @get("/v1/stock", tags=["inventory"])
@@ -240,7 +376,19 @@ async def list_movements(
     return MovementPage(items=page, next_cursor=more)
 
 
-async def _resolve(tx: Tx, location: str, lines: Sequence[tuple[str, int]]) -> tuple[int, dict[int, int]]:
+def aware(pointer: str, time: datetime | None) -> None:
+    """Raises Invalid when a time does not say which offset it is in."""
+    if time is not None and time.tzinfo is None:
+        raise Invalid([Fault(pointer, "A time needs its offset, such as 2026-01-05T08:00:00Z.")])
+
+
+def ours(pointer: str, reference: str) -> None:
+    """Raises Invalid for a reference under which only a transfer expects goods."""
+    if reference.startswith(TRANSFER):
+        raise Invalid([Fault(pointer, f"References that begin with {TRANSFER} are those of transfers.")])
+
+
+async def resolve(tx: Tx, location: str, lines: Sequence[tuple[str, int]]) -> tuple[int, dict[int, int]]:
     """The location's id, and quantities by sku_id. Raises Invalid naming every unknown code and every SKU given
     twice.
     """
@@ -268,7 +416,8 @@ HANDLERS = (
     list_locations,
     book_receipt,
     book_count,
-    book_incoming,
+    book_stock_adjustments,
+    put_stock_limits,
     list_stock,
     list_movements,
 )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from doorstep.db import Tx
 from doorstep.inventory.claim import SQL
+from doorstep.inventory.counting.job import SQL as COUNTING
 from doorstep.inventory.supply.audit import audit_supply
+from doorstep.inventory.transfers.transfer import SQL as TRANSFERS
 from doorstep.kit.findings import Finding
+from doorstep.kit.ids import show
 
 
 async def audit(tx: Tx) -> list[Finding]:
@@ -14,6 +17,8 @@ async def audit(tx: Tx) -> list[Finding]:
     reserved = await tx.fetch(SQL.audit_reserved)
     oversold = await tx.fetchrow(SQL.audit_oversold)
     assert oversold is not None
+    transfers, in_transit = await tx.fetch(TRANSFERS.audit_transfers), await tx.fetch(TRANSFERS.audit_in_transit)
+    counts = await tx.fetch(COUNTING.audit_counts)
     return [
         *await audit_supply(tx),
         Finding(
@@ -31,4 +36,24 @@ async def audit(tx: Tx) -> list[Finding]:
             examples=[str(dict(row)) for row in reserved[:3]],
         ),
         Finding(area="units", check="units sold twice", measured=int(oversold["units"]), expected=0),
+        *(
+            Finding(
+                area="units",
+                check=check,
+                measured=len(rows),
+                expected=0,
+                examples=[show("trf", row["transfer_id"]) for row in rows[:3]],
+            )
+            for check, rows in (
+                ("what a transfer sent and brought are its movements", transfers),
+                ("what is in transit is expected where it goes", in_transit),
+            )
+        ),
+        Finding(
+            area="units",
+            check="a shelf of a count job is booked when its line says so",
+            measured=len(counts),
+            expected=0,
+            examples=[show("cnt", row["count_job_id"]) for row in counts[:3]],
+        ),
     ]

@@ -13,6 +13,8 @@ from doorstep.journal import Event
 
 LONG_AGO: Final = datetime(1, 1, 1, tzinfo=UTC)
 StaleStock = Literal["withhold", "sell"]
+State = Literal["sellable", "damaged", "quality_control", "nowhere"]  # nowhere: not in the house, or not any more
+Reason = Literal["found", "lost", "broken", "expired", "inspected", "used_here", "stolen", "wrong_in_book", "other"]
 Disposition = Literal["restock", "refurbish", "damaged", "scrap", "return_to_vendor"]
 
 
@@ -78,6 +80,15 @@ class CartClaim(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class Displaced(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of an order line that had to leave a location, for fewer are there than were claimed."""
+
+    order_id: UUID
+    line_no: int
+    location_id: int
+    quantity: int
+
+
 class Restock(msgspec.Struct, frozen=True, kw_only=True):
     """Units that came back, and what becomes of them."""
 
@@ -122,3 +133,11 @@ class BackInStock(Event, frozen=True, kw_only=True):
     sku: str
     location: str | None
     units: int
+
+
+class SupplyChanged(Event, frozen=True, kw_only=True):
+    """What is expected at a location is another now: announced, dated anew, more or fewer, or called off."""
+
+    KIND: ClassVar[str] = "inventory.supply_changed"
+    location_id: int
+    sku_ids: Sequence[int]

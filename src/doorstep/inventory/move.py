@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -57,14 +57,14 @@ async def tell_received(
     arrived: bool,
     actor: str,
     now: datetime,
-    deliveries: Collection[UUID] = (),
+    deliveries: Mapping[UUID, int] | None = None,
     serve: bool = True,
 ) -> None:
     """Tell that units may be sold again at these (sku_id, location_id), one event a location: orders may be waiting.
 
     Who waits is served at once, before anybody else sees the units; the rows must be locked. Not with `serve` false:
-    when the caller wants the units itself, and whoever waits gets what is left, by the event. `deliveries`: those that
-    have arrived.
+    when the caller wants the units itself, and whoever waits gets what is left, by the event. `deliveries`: those of
+    which a part arrives, and how many units each still brings.
     """
     free = sorted(keys)
     if serve:

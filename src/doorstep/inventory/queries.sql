@@ -1,3 +1,5 @@
+
+
 -- name: read_stock
 -- With what has expired in carts by $2, for whoever claims takes it back; and with what the cart $3 holds itself. A key may
 -- come several times: adding up here would cost an order more than all the rest of the statement.
@@ -182,16 +184,28 @@ WHERE s.sku_id = t.sku_id AND s.location_id = t.location_id
 RETURNING s.sku_id, s.location_id
 
 -- name: told_before
--- What a note said before: the units received; or on_hand as it was counted, which is the sum of all movements up to then.
-SELECT m.sku_id, p.sku, CASE m.kind WHEN 'received' THEN m.on_hand_delta ELSE
+-- What a note said before: the units received; or on_hand as it was counted, which is the sum of all that was booked by then
+-- and had occurred when it was counted.
+SELECT m.sku_id, m.location_id, p.sku, CASE m.kind WHEN 'received' THEN m.on_hand_delta ELSE
     (SELECT sum(b.on_hand_delta)::integer FROM stock_movements b
-    WHERE b.sku_id = m.sku_id AND b.location_id = m.location_id AND b.movement_id <= m.movement_id) END AS quantity
-FROM stock_movements m JOIN products p USING (sku_id)
-WHERE m.kind = $1 AND m.reference = $2 AND m.location_id = $3 AND m.sku_id = ANY($4) ORDER BY m.sku_id
+    WHERE b.sku_id = m.sku_id AND b.location_id = m.location_id AND b.movement_id <= m.movement_id
+        AND b.occurred_at <= m.occurred_at) END AS quantity
+FROM unnest($3::integer[], $4::integer[]) AS k (sku_id, location_id)
+JOIN stock_movements m ON m.kind = $1 AND m.reference = $2 AND m.sku_id = k.sku_id AND m.location_id = k.location_id
+JOIN products p ON p.sku_id = m.sku_id ORDER BY m.sku_id, m.location_id
 
--- name: stock_for_count
-SELECT sku_id, on_hand, reserved, damaged, quality_control, oversell_limit FROM stock
-WHERE location_id = $1 AND sku_id = ANY($2) ORDER BY sku_id, location_id FOR NO KEY UPDATE
+-- name: since
+-- What occurred at these keys after $3: found from the newest movement backwards, up to one that occurred an hour before,
+-- for none is written an hour after it occurred but counts, which are looked up by themselves.
+SELECT k.sku_id, k.location_id, coalesce(sum(m.on_hand_delta), 0)::integer AS on_hand,
+    max(m.occurred_at) AS latest, max(m.occurred_at) FILTER (WHERE m.kind = 'counted') AS counted_later
+FROM unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+CROSS JOIN LATERAL (SELECT coalesce((SELECT b.movement_id FROM stock_movements b
+    WHERE b.sku_id = k.sku_id AND b.location_id = k.location_id AND b.kind <> 'counted'
+        AND b.occurred_at < $3::timestamptz - interval '1 hour' ORDER BY b.movement_id DESC LIMIT 1), 0) AS movement_id) long_before
+JOIN stock_movements m ON m.sku_id = k.sku_id AND m.location_id = k.location_id
+    AND m.movement_id > long_before.movement_id AND m.occurred_at > $3
+GROUP BY k.sku_id, k.location_id
 
 -- name: stock_as_of
 -- What the book said at $3 of keys whose rows are locked: less what came and went since; and who was counted since.
@@ -213,23 +227,30 @@ UPDATE locations SET fed_as_of = $2 WHERE location_id = ANY($1) AND (fed_as_of I
 -- name: fed_after
 SELECT code FROM locations WHERE location_id = ANY($1) AND fed_as_of > $2 ORDER BY code LIMIT 1
 
--- name: stock_row
-SELECT on_hand, reserved, damaged, quality_control, oversell_limit FROM stock WHERE sku_id = $1 AND location_id = $2
+-- name: shelves
+SELECT s.sku_id, s.location_id, s.on_hand, s.reserved, s.safety_stock, s.damaged, s.quality_control, s.oversell_limit
+FROM stock s JOIN unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+    ON s.sku_id = k.sku_id AND s.location_id = k.location_id
 
--- name: add_incoming
-INSERT INTO incoming (incoming_id, reference, sku_id, location_id, quantity, expected_at)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::timestamptz[])
-ON CONFLICT (reference, sku_id, location_id) DO UPDATE SET quantity = excluded.quantity, expected_at = excluded.expected_at
-    WHERE incoming.received_at IS NULL
+-- name: in_carts_newest_first
+SELECT c.hold_id, c.sku_id, c.location_id, c.open AS quantity, c.expires_at
+FROM unnest($1::integer[], $2::integer[]) AS k (sku_id, location_id)
+JOIN cart_claims c ON c.sku_id = k.sku_id AND c.location_id = k.location_id
+WHERE c.open > 0 ORDER BY c.hold_id DESC
 
--- name: arrive
-UPDATE incoming SET received_at = $4
-WHERE reference = $1 AND location_id = $2 AND sku_id = ANY($3) AND received_at IS NULL
-RETURNING incoming_id
+-- name: adjusted_before
+SELECT m.sku_id, m.location_id, p.sku, m.on_hand_delta, m.damaged_delta, m.quality_control_delta, m.reason
+FROM unnest($2::integer[], $3::integer[]) AS k (sku_id, location_id)
+JOIN stock_movements m ON m.kind = $4 AND m.reference = $1 AND m.sku_id = k.sku_id AND m.location_id = k.location_id
+JOIN products p ON p.sku_id = m.sku_id
 
--- name: expected
-SELECT sku_id, min(expected_at) AS expected_at FROM incoming
-WHERE sku_id = ANY($1) AND received_at IS NULL GROUP BY sku_id
+-- name: set_limits
+UPDATE stock s SET safety_stock = coalesce(l.safety_stock, s.safety_stock), oversell_limit = coalesce(l.oversell_limit, s.oversell_limit)
+FROM unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[]) AS l (sku_id, location_id, safety_stock, oversell_limit)
+WHERE s.sku_id = l.sku_id AND s.location_id = l.location_id
+    AND (s.safety_stock, s.oversell_limit)
+        IS DISTINCT FROM (coalesce(l.safety_stock, s.safety_stock), coalesce(l.oversell_limit, s.oversell_limit))
+RETURNING s.sku_id, s.location_id
 
 -- name: stock_for_channels
 -- One statement, so one moment, in one row of arrays, which are cheap to read: products that are sold of the SKUs $1, and
@@ -262,8 +283,9 @@ FROM (SELECT array_agg(sku) AS skus, array_agg(sku_id) AS sku_ids,
     (SELECT array_agg(c.sku_id) AS own_skus, array_agg(c.location_id) AS own_places, array_agg(c.open) AS own_units
         FROM cart_claims c WHERE c.hold_id = $2) own,
     (SELECT array_agg(i.sku_id) AS coming_skus, array_agg(i.location_id) AS coming_places,
-        array_agg(i.expected_at) AS coming_at, array_agg(i.quantity) AS coming_units
-        FROM incoming i WHERE i.sku_id = ANY(ARRAY(SELECT sku_id FROM every)) AND i.received_at IS NULL) coming
+        array_agg(i.expected_at) AS coming_at, array_agg(i.quantity - i.arrived) AS coming_units
+        FROM incoming i WHERE i.sku_id = ANY(ARRAY(SELECT sku_id FROM every))
+            AND i.received_at IS NULL AND i.canceled_at IS NULL) coming
 
 -- name: channel_id
 SELECT channel_id FROM channels WHERE channel = $1

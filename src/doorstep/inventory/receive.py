@@ -1,29 +1,34 @@
-"""Goods arrive, are expected, or are counted. Each note has a reference; the same note twice counts once."""
+"""Goods arrive, or are counted. Each note has a reference; the same note twice counts once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from doorstep.db import Tx
-from doorstep.inventory.claim import SQL
+from doorstep.inventory.claim import SQL, Key
 from doorstep.inventory.move import add_stock, tell_received
-from doorstep.inventory.soft import reclaim
-from doorstep.inventory.supply.books import lock_supply
-from doorstep.inventory.supply.correct import after_correction, before_correction, supply_came
-from doorstep.kit.errors import BodyDiffers, Conflict
-from doorstep.kit.ids import new_id
+from doorstep.inventory.room import Change, Claimants, Shelf, plan_under_lock
+from doorstep.inventory.supply.incoming import arrive
+from doorstep.kit.errors import BodyDiffers, Conflict, Fault, Invalid
 
 
 async def receive(
-    tx: Tx, *, reference: str, location_id: int, units: Mapping[int, int], actor: str, now: datetime
+    tx: Tx,
+    *,
+    reference: str,
+    location_id: int,
+    units: Mapping[int, int],
+    expected: str | None = None,
+    last: bool = False,
+    actor: str,
+    now: datetime,
 ) -> int:
-    """Book arrived goods, `units` by sku_id; closes what was expected under the same reference. Returns how many SKUs
-    were new.
+    """Book arrived goods, `units` by sku_id, as part of what was `expected` under that reference, or else under the
+    note's own. Returns how many SKUs were new.
 
-    One event tells of the whole note; orders that wait are served by reaction. Raises BodyDiffers when the note said
-    another quantity before: then nothing is changed.
+    `last`: no more of it will come. One event tells of the whole note; orders that wait are served by reaction. Raises
+    BodyDiffers when the note said another quantity before: then nothing is changed.
     """
     sums = {(sku_id, location_id): [quantity, 0, 0] for sku_id, quantity in units.items()}
     added = await add_stock(
@@ -31,93 +36,105 @@ async def receive(
     )
     sku_ids = [sku_id for sku_id, _ in added]
     if len(added) < len(units):
-        await _told_before(tx, "received", reference, location_id, units, units.keys() - sku_ids)
+        said = {(sku_id, location_id): quantity for sku_id, quantity in units.items()}
+        await _told_before(tx, "received", reference, said, said.keys() - set(added))
     if added:
-        await lock_supply(tx, sku_ids)
-        rows = await tx.fetch(SQL.arrive, reference, location_id, sku_ids, now)
-        deliveries = [row["incoming_id"] for row in rows]
-        await supply_came(tx, deliveries, now=now)
-        await tell_received(tx, added, arrived=True, deliveries=deliveries, actor=actor, now=now)
+        await arrive(
+            tx,
+            reference=expected or reference,
+            location_id=location_id,
+            units={sku_id: units[sku_id] for sku_id in sku_ids},
+            last=last,
+            actor=actor,
+            now=now,
+        )
     return len(added)
 
 
 async def count(
-    tx: Tx, *, reference: str, location_id: int, units: Mapping[int, int], actor: str, now: datetime
+    tx: Tx,
+    *,
+    reference: str,
+    counted: Mapping[Key, int],
+    counted_at: datetime | None = None,
+    claimants: Claimants,
+    actor: str,
+    now: datetime,
 ) -> int:
-    """Set on_hand to what was counted, `units` by sku_id, by a movement of the difference. Returns how many SKUs
-    changed.
+    """Set on_hand to what was counted, by (sku_id, location_id), by a movement of the difference. Returns how many
+    were new.
 
-    What has expired in carts gives way. Raises Conflict when a count is below what is claimed, damaged or in quality
-    control, BodyDiffers when the note said another count before: then nothing is changed.
+    `counted_at` is when, on the brand's clock: what came and went since (movements that occurred later) is added to
+    what was counted, and the movement occurs then. None is this moment. Claims that have nothing behind them give way.
+    Raises Conflict when work that has begun is in the way, when a later count is booked already, or when more left
+    since than was there; Invalid for a time to come; BodyDiffers when the note said another count before. Then nothing
+    is changed.
     """
-    keys = sorted(units)
-    await tx.execute(SQL.make_stock_rows, keys, [location_id] * len(keys))
-    rows = await tx.fetch(SQL.stock_for_count, location_id, keys)
-    told = await _told_before(tx, "counted", reference, location_id, units, keys)
-    below = [row["sku_id"] for row in rows if units[row["sku_id"]] < _floor(row)]
-    if below and await reclaim(tx, keys=[(sku_id, location_id) for sku_id in below], expired_by=now, now=now):
-        rows = await tx.fetch(SQL.stock_for_count, location_id, keys)
-    sums: dict[tuple[int, int], list[int]] = {}
-    for row in rows:
-        counted, floor = units[row["sku_id"]], _floor(row)
-        if row["sku_id"] not in told and counted < floor:
-            raise Conflict(
-                f"Counted {counted}, but {floor} are claimed by orders and carts, damaged or in quality control. "
-                "Cancel, re-route or release first.",
-                extra={"sku_id": row["sku_id"], "counted": counted, "claimed": floor},
+    if counted_at is not None and counted_at > now:
+        raise Invalid([Fault("/counted_at", "Nobody has counted yet at a time to come.")])
+    keys = sorted(counted)
+    told: set[Key] = set()
+    at = counted_at or now
+
+    async def plan(found: Mapping[Key, Shelf]) -> dict[Key, Change]:
+        nonlocal told, at
+        told = await _told_before(tx, "counted", reference, counted, keys)
+        new = [key for key in keys if key not in told]
+        since, latest = await _since(tx, new, counted_at, now)
+        at = counted_at or latest
+        return {
+            key: Change(
+                sku_id=key[0], location_id=key[1], on_hand=counted[key] + since.get(key, 0) - found[key].on_hand
             )
-        if row["sku_id"] not in told:
-            sums[row["sku_id"], location_id] = [counted - row["on_hand"], 0, 0]
-    more = {key for key, (delta, *_) in sums.items() if delta > 0}
-    await add_stock(tx, sums, kind="counted", reason="count", reference=reference, actor=actor, now=now)
+            for key in new
+        }
+
+    changes = await plan_under_lock(tx, keys=keys, plan=plan, claimants=claimants, actor=actor, now=now)
+    sums = {key: [change.on_hand, 0, 0] for key, change in changes.items()}
+    await add_stock(tx, sums, kind="counted", reason="count", reference=reference, actor=actor, now=at)
+    more = {key for key, change in changes.items() if change.on_hand > 0}
     await tell_received(tx, more, arrived=True, actor=actor, now=now)
-    return len(sums)
+    return len(changes)
 
 
-def _floor(row: Any) -> int:
-    """What must be there for all that is promised of a stock row."""
-    floor: int = row["reserved"] + row["damaged"] + row["quality_control"] - row["oversell_limit"]
-    return floor
+async def _since(
+    tx: Tx, keys: Sequence[Key], counted_at: datetime | None, now: datetime
+) -> tuple[dict[Key, int], datetime]:
+    """What came (or, below nothing, left) since the count, by key; and the time of the newest movement, or now.
+
+    Nothing has come since a count of this moment: it is later than all that was booked. Raises Conflict when a key was
+    counted later.
+    """
+    rows = await tx.fetch(SQL.since, [key[0] for key in keys], [key[1] for key in keys], counted_at or now)
+    latest = max([now, *(row["latest"] for row in rows)])
+    if counted_at is None:
+        return {}, latest
+    for row in rows:
+        if row["counted_later"]:
+            raise Conflict(
+                f"It was counted again at {row['counted_later'].isoformat()}, after this count; the later one holds.",
+                extra={"sku_id": row["sku_id"], "location_id": row["location_id"]},
+            )
+    return {(row["sku_id"], row["location_id"]): row["on_hand"] for row in rows}, latest
 
 
-async def _told_before(
-    tx: Tx, kind: str, reference: str, location_id: int, units: Mapping[int, int], sku_ids: Iterable[int]
-) -> set[int]:
-    """Which of these SKUs the note named before. Raises BodyDiffers when it said something else of one. Call it with
+async def since_count(tx: Tx, keys: Sequence[Key], counted_at: datetime) -> dict[Key, int]:
+    """What came (or, below nothing, left) since a time, by (sku_id, location_id); unlocked, a guess."""
+    rows = await tx.fetch(SQL.since, [key[0] for key in keys], [key[1] for key in keys], counted_at)
+    return {(row["sku_id"], row["location_id"]): row["on_hand"] for row in rows}
+
+
+async def _told_before(tx: Tx, kind: str, reference: str, units: Mapping[Key, int], keys: Collection[Key]) -> set[Key]:
+    """Which of these keys the note named before. Raises BodyDiffers when it said something else of one. Call it with
     their stock locked.
     """
-    rows = await tx.fetch(SQL.told_before, kind, reference, location_id, list(sku_ids))
+    rows = await tx.fetch(SQL.told_before, kind, reference, [key[0] for key in keys], [key[1] for key in keys])
     for row in rows:
-        if row["quantity"] != units[row["sku_id"]]:
+        said = units[row["sku_id"], row["location_id"]]
+        if row["quantity"] != said:
             raise BodyDiffers(
-                f"The note {reference!r} said {row['quantity']} of {row['sku']} before, and now says "
-                f"{units[row['sku_id']]}. Another delivery or count needs a reference of its own.",
-                extra={"field": "quantity", "sku": row["sku"], "was": row["quantity"], "now": units[row["sku_id"]]},
+                f"The note {reference!r} said {row['quantity']} of {row['sku']} before, and now says {said}. "
+                "Another delivery or count needs a reference of its own.",
+                extra={"field": "quantity", "sku": row["sku"], "was": row["quantity"], "now": said},
             )
-    return {row["sku_id"] for row in rows}
-
-
-async def expect(
-    tx: Tx, *, reference: str, location_id: int, units: Mapping[int, int], expected_at: datetime, now: datetime
-) -> None:
-    """Dated supply on its way, `units` by sku_id. The same reference again corrects quantity and date until it
-    arrives; who waits for it, or for any, moves with it.
-    """
-    keys = sorted(units)
-    corrected = await before_correction(tx, reference, location_id, units, expected_at, now=now)
-    await tx.execute(
-        SQL.add_incoming,
-        [new_id() for _ in keys],
-        [reference] * len(keys),
-        keys,
-        [location_id] * len(keys),
-        [units[key] for key in keys],
-        [expected_at] * len(keys),
-    )
-    await after_correction(tx, reference, location_id, keys, corrected, now=now)
-
-
-async def expected(tx: Tx, sku_ids: Iterable[int]) -> dict[int, datetime]:
-    """When the next supply of each SKU is expected; those without any are left out."""
-    rows = await tx.fetch(SQL.expected, list(set(sku_ids)))
-    return {row["sku_id"]: row["expected_at"] for row in rows}
+    return {(row["sku_id"], row["location_id"]) for row in rows}

@@ -93,8 +93,12 @@ CREATE INDEX stock_movements_sku ON stock_movements (sku_id, movement_id);
 -- What came and went at a location since a moment of which a feed or a count speaks; and what was counted since.
 CREATE INDEX stock_movements_since ON stock_movements (location_id, occurred_at) WHERE on_hand_delta <> 0 OR kind = 'counted';
 -- This prevents a delivery note, a count or a feed line sent twice from counting twice.
+-- What was corrected where: who was counted last, and who keeps losing units.
+CREATE INDEX stock_movements_corrected ON stock_movements (location_id, sku_id, occurred_at)
+    WHERE kind IN ('counted', 'adjusted');
+-- This prevents a delivery note, a count, an adjustment or a part of a transfer sent twice from counting twice.
 CREATE UNIQUE INDEX stock_movements_once ON stock_movements (kind, reference, sku_id, location_id)
-    WHERE kind IN ('received', 'counted', 'adjusted', 'returned');
+    WHERE kind IN ('received', 'counted', 'adjusted', 'returned', 'transferred');
 
 -- What a channel sells of the stock, and how it shows it. Without a row: all of it, everywhere, as it is.
 CREATE TABLE channel_stock (
@@ -135,7 +139,7 @@ CREATE TABLE stock_watch (
 );
 INSERT INTO stock_watch DEFAULT VALUES;
 
--- Dated supply on its way.
+-- Dated supply on its way: open until all of it is here or it is called off. `arrived` of it is on a shelf already.
 CREATE TABLE incoming (
     incoming_id uuid PRIMARY KEY,
     reference text NOT NULL,
@@ -143,12 +147,109 @@ CREATE TABLE incoming (
     location_id integer NOT NULL REFERENCES locations,
     quantity integer NOT NULL CHECK (quantity > 0),
     expected_at timestamptz NOT NULL,
+    -- More than `quantity` when more came than was expected.
+    arrived integer NOT NULL DEFAULT 0 CHECK (arrived >= 0),
+    -- All of it is here, or the last that will come.
     received_at timestamptz,
     -- Units that order lines wait for (supply_claims).
     promised integer NOT NULL DEFAULT 0,
-    -- This prevents promising a unit of a delivery twice.
-    CONSTRAINT incoming_not_overpromised CHECK (promised BETWEEN 0 AND quantity),
+    canceled_at timestamptz,
+    -- This prevents promising a unit of a delivery twice, or one that will not come any more.
+    CONSTRAINT incoming_not_overpromised CHECK (promised BETWEEN 0
+        AND CASE WHEN received_at IS NULL AND canceled_at IS NULL THEN quantity - arrived ELSE 0 END),
+    -- This prevents supply from having come and being called off.
+    CONSTRAINT incoming_ends_once CHECK (received_at IS NULL OR canceled_at IS NULL),
+    -- This prevents what is here already from being waited for.
+    CONSTRAINT incoming_waits_for_something CHECK (arrived < quantity OR received_at IS NOT NULL),
     -- This prevents the same purchase order line from being expected twice.
     UNIQUE (reference, sku_id, location_id)
 );
-CREATE INDEX incoming_open ON incoming (sku_id, location_id, expected_at) WHERE received_at IS NULL;
+CREATE INDEX incoming_open ON incoming (sku_id, location_id, expected_at) WHERE received_at IS NULL AND canceled_at IS NULL;
+-- What comes next, at one location or anywhere.
+CREATE INDEX incoming_by_date ON incoming (expected_at, incoming_id);
+
+-- Goods sent from one location to another: planned → in_transit → closed, or planned → canceled.
+CREATE TABLE transfers (
+    transfer_id uuid PRIMARY KEY,
+    -- This prevents a transfer that is sent twice from being opened twice.
+    reference text NOT NULL UNIQUE,
+    from_location_id integer NOT NULL REFERENCES locations,
+    to_location_id integer NOT NULL REFERENCES locations,
+    state text NOT NULL DEFAULT 'planned' CHECK (state IN ('planned', 'in_transit', 'closed', 'canceled')),
+    expected_at timestamptz NOT NULL,
+    opened_by text NOT NULL,
+    opened_at timestamptz NOT NULL,
+    shipped_at timestamptz,
+    ended_at timestamptz,
+    -- Why it was closed with units missing.
+    why text NOT NULL DEFAULT '',
+    -- This prevents goods from being sent to where they are.
+    CONSTRAINT transfers_elsewhere CHECK (from_location_id <> to_location_id),
+    -- This prevents a state that its times do not bear out.
+    CONSTRAINT transfers_times CHECK ((shipped_at IS NOT NULL) = (state IN ('in_transit', 'closed'))
+        AND (ended_at IS NOT NULL) = (state IN ('closed', 'canceled')))
+);
+CREATE INDEX transfers_open ON transfers (transfer_id) WHERE ended_at IS NULL;
+
+-- What of a SKU left, and what became of it. In transit is what left and has not been accounted for.
+CREATE TABLE transfer_lines (
+    transfer_id uuid NOT NULL REFERENCES transfers,
+    sku_id integer NOT NULL REFERENCES products,
+    quantity integer NOT NULL CHECK (quantity > 0),
+    shipped integer NOT NULL DEFAULT 0,
+    -- Arrived good; arrived damaged; arrived beyond what was sent.
+    received integer NOT NULL DEFAULT 0 CHECK (received >= 0),
+    damaged integer NOT NULL DEFAULT 0 CHECK (damaged >= 0),
+    surplus integer NOT NULL DEFAULT 0 CHECK (surplus >= 0),
+    -- When closed: never left after all, and back in the book there; written off.
+    found integer NOT NULL DEFAULT 0 CHECK (found >= 0),
+    missing integer NOT NULL DEFAULT 0 CHECK (missing >= 0),
+    -- This prevents sending more than was ordered to be sent.
+    CONSTRAINT transfer_lines_shipped CHECK (shipped BETWEEN 0 AND quantity),
+    -- This prevents units from coming out of a transfer that never went into it.
+    CONSTRAINT transfer_lines_add_up CHECK (received + damaged + found + missing <= shipped + surplus),
+    -- This prevents a SKU from standing twice on a transfer.
+    PRIMARY KEY (transfer_id, sku_id)
+);
+
+-- A job to count shelves of a location: open → closed, or open → canceled.
+CREATE TABLE count_jobs (
+    count_job_id uuid PRIMARY KEY,
+    -- This prevents a job that is sent twice from being opened twice.
+    reference text NOT NULL UNIQUE,
+    location_id integer NOT NULL REFERENCES locations,
+    chosen_by text NOT NULL CHECK (chosen_by IN ('list', 'not_counted', 'losing', 'zero')),
+    -- A count that differs from the book by more units than this, and by more percent, is not believed at once.
+    tolerance_units integer NOT NULL CHECK (tolerance_units BETWEEN 0 AND 1000000),
+    tolerance_percent smallint NOT NULL CHECK (tolerance_percent BETWEEN 0 AND 100),
+    state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'closed', 'canceled')),
+    opened_by text NOT NULL,
+    opened_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    -- This prevents a job from being over without a time.
+    CONSTRAINT count_jobs_end CHECK ((state = 'open') = (ended_at IS NULL))
+);
+CREATE INDEX count_jobs_open ON count_jobs (count_job_id) WHERE ended_at IS NULL;
+
+-- A shelf of a job: to_count → booked; or, when it differs too much, to_recount → booked or to_approve → booked. What is not
+-- counted when the job ends is skipped.
+CREATE TABLE count_lines (
+    count_job_id uuid NOT NULL REFERENCES count_jobs,
+    sku_id integer NOT NULL REFERENCES products,
+    state text NOT NULL DEFAULT 'to_count' CHECK (state IN ('to_count', 'to_recount', 'to_approve', 'booked', 'skipped')),
+    -- The last count, and by how much it differed from the book as of its time; the difference of the one before it.
+    counted integer CHECK (counted BETWEEN 0 AND 1000000000),
+    counted_at timestamptz,
+    counted_by text,
+    difference integer,
+    first_difference integer,
+    approved_by text,
+    -- Why it could not be booked, when it could not.
+    problem text NOT NULL DEFAULT '',
+    -- This prevents a count without its time, its person and what it came to.
+    CONSTRAINT count_lines_counted CHECK (num_nulls(counted, counted_at, counted_by, difference) IN (0, 4)),
+    -- This prevents booking what nobody has counted.
+    CONSTRAINT count_lines_seen CHECK (state IN ('to_count', 'skipped') OR counted IS NOT NULL),
+    -- This prevents a shelf from standing twice on a job.
+    PRIMARY KEY (count_job_id, sku_id)
+);

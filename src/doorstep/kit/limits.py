@@ -51,6 +51,8 @@ KEEP_DONE_JOBS = timedelta(days=30)
 KEEP_COMMANDS = timedelta(days=30)
 KEEP_WRONG_ANSWERS = timedelta(days=1)
 
+COUNT_LINES = 500  # shelves of one count job: more than a day's walk
+
 CART_HOLD_MINUTES, CART_HOLD_MINUTES_MAX = 15, 60
 CART_HOLD_GRACE = timedelta(minutes=10)  # expired so long, a hold gives back what nobody has asked for: orders may wait
 CART_KEYS_LAPSED = 500  # stock rows in one transaction of that

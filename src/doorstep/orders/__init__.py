@@ -12,6 +12,7 @@ from doorstep.orders.cancel import cancel
 from doorstep.orders.channels import ChannelData, channels, put_channels
 from doorstep.orders.exchange import place_exchange, release_exchange
 from doorstep.orders.follow import allocate_waiting, follow_supply
+from doorstep.orders.give_way import Claimants
 from doorstep.orders.goodwill import give_goodwill, goodwill_room
 from doorstep.orders.holds import place_hold, release_hold
 from doorstep.orders.intake import Intake
@@ -54,6 +55,7 @@ __all__ = [
     "Bucket",
     "Canceled",
     "ChannelData",
+    "Claimants",
     "Contact",
     "GoodwillGiven",
     "GoodwillReason",

@@ -7,7 +7,7 @@ A location that failed a line is not asked again for it.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -96,15 +96,22 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     beyond: Beyond | None
 
 
-async def serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now: datetime) -> bool:
+async def serve(
+    tx: Tx,
+    wishes: Sequence[Wish],
+    causes: Mapping[UUID, str],
+    now: datetime,
+    *,
+    empty: Collection[tuple[int, int]] = (),
+) -> bool:
     """Find locations for units, order by order, and move claims and buckets accordingly; whether any were found.
 
-    The orders must be locked.
+    The orders must be locked. Nothing is looked for at the (sku_id, location_id) in `empty`: they are about to be.
     """
     ids = list(dict.fromkeys(wish.order_id for wish in wishes))
     if not ids:
         return False
-    world = await read_world(tx, ids, wishes, now)
+    world = await read_world(tx, ids, wishes, now, empty=empty)
     result = _Result(kind_of_cause=causes)
     for order_id in ids:
         mine = _possible([wish for wish in wishes if wish.order_id == order_id], world.lines[order_id], world.held)
@@ -113,7 +120,14 @@ async def serve(tx: Tx, wishes: Sequence[Wish], causes: Mapping[UUID, str], now:
     return await result.write(tx, now)
 
 
-async def read_world(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish], now: datetime) -> World:
+async def read_world(
+    tx: Tx,
+    ids: Sequence[UUID],
+    wishes: Sequence[Wish],
+    now: datetime,
+    *,
+    empty: Collection[tuple[int, int]] = (),
+) -> World:
     """Read what choices for these wishes need; locks the orders, and last their stock."""
     order_lines = await lines(tx, ids)
     by_no = {order_id: {line.line_no: line for line in rows} for order_id, rows in order_lines.items()}
@@ -133,23 +147,28 @@ async def read_world(tx: Tx, ids: Sequence[UUID], wishes: Sequence[Wish], now: d
         excluded=excluded,
         refused=refused,
         held={(c.order_id, c.line_no, c.location_id): c.quantity for c in await inventory.claims_of(tx, ids)},
-        available=await _lock_stock(tx, by_no, wishes, now),  # last: stock rows come after order rows,
+        available=await _lock_stock(tx, by_no, wishes, now, empty),  # last: stock rows come after order rows,
         beyond=Beyond(network, await inventory.lock_supply(tx, skus, make=skus), now=now),  # and supply after them
     )
 
 
 async def _lock_stock(
-    tx: Tx, rows: Mapping[UUID, Mapping[int, LineRow]], wishes: Sequence[Wish], now: datetime
+    tx: Tx,
+    rows: Mapping[UUID, Mapping[int, LineRow]],
+    wishes: Sequence[Wish],
+    now: datetime,
+    empty: Collection[tuple[int, int]],
 ) -> dict[tuple[int, int], int]:
     """Lock all stock of the SKUs wished for; where it is too little, what has expired in carts comes back."""
     wanted: Counter[int] = Counter()
     for wish in wishes:
         wanted[rows[wish.order_id][wish.line_no].sku_id] += wish.quantity
     available = await inventory.lock_stock(tx, sku_ids=wanted)
+    available |= dict.fromkeys(empty, 0)
     there: Counter[int] = Counter()
     for (sku_id, _), units in available.items():
         there[sku_id] += max(0, units)
-    keys = [key for key in available if there[key[0]] < wanted[key[0]]]
+    keys = [key for key in available if there[key[0]] < wanted[key[0]] and key not in empty]
     if keys:
         for key, units in (await inventory.reclaim(tx, keys=keys, expired_by=now, now=now)).items():
             available[key] += units

@@ -39,8 +39,9 @@ LEFT JOIN LATERAL (
         AND (v.on_hand_delta <> 0 OR v.kind = 'counted') AND v.sku_id = c.sku_id
 ) m ON true
 LEFT JOIN LATERAL (
-    SELECT sum(n.quantity) AS coming FROM incoming n
-    WHERE n.sku_id = c.sku_id AND n.location_id = c.location_id AND n.received_at IS NULL AND n.expected_at <= t.as_of + $2::interval
+    SELECT sum(n.quantity - n.arrived) AS coming FROM incoming n
+    WHERE n.sku_id = c.sku_id AND n.location_id = c.location_id AND n.received_at IS NULL AND n.canceled_at IS NULL
+        AND n.expected_at <= t.as_of + $2::interval
 ) i ON true
 WHERE (t.state <> 'done' AND c.outcome IS NULL) OR c.outcome IN ('kept', 'below_claims', 'below_zero', 'too_large')
 ORDER BY c.sku_id, c.location_id LIMIT $3

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from doorstep import catalog, inventory, returns
+from doorstep import catalog, inventory, orders, returns
 from doorstep.catalog import PersonalizationField, ProductData
 from doorstep.db import Tx
 from doorstep.db.pool import clock_now
@@ -217,14 +217,14 @@ async def _count(
     if faults:
         raise Invalid(faults)
     now = await clock_now(tx)
-    by_place: dict[int, dict[int, int]] = {}
-    for _, row in rows:
-        by_place.setdefault(places[row.location], {})[products[row.sku].sku_id] = row.on_hand
-    for place, units in sorted(by_place.items()):
-        try:
-            await inventory.count(tx, reference=reference, location_id=place, units=units, actor=actor, now=now)
-        except Conflict as error:
-            sku = next((s for s, p in products.items() if p.sku_id == error.extra.get("sku_id")), None)
-            at = next(at for at, (_, r) in enumerate(rows) if r.sku == sku and places[r.location] == place)
-            raise Invalid([Fault(f"/{at}", error.detail)]) from error
+    counted = {(products[row.sku].sku_id, places[row.location]): row.on_hand for _, row in rows}
+    try:
+        await inventory.count(
+            tx, reference=reference, counted=counted, claimants=orders.Claimants(), actor=actor, now=now
+        )
+    except Conflict as error:
+        key: Any = (error.extra.get("sku_id"), error.extra.get("location_id"))
+        if key not in counted:
+            raise
+        raise Invalid([Fault(f"/{list(counted).index(key)}", error.detail)]) from error
     seen |= mine

@@ -33,11 +33,16 @@ class Corrected(msgspec.Struct, frozen=True, kw_only=True):
 async def before_correction(
     tx: Tx, reference: str, location_id: int, units: Mapping[int, int], expected_at: datetime, *, now: datetime
 ) -> Corrected:
-    """Lock the supply of these products, and move on who has no place any more on a delivery that brings less."""
+    """Lock the supply of these products, and move on who has no place any more on a delivery that brings less. `units`
+    are all that was ever expected of it, what has arrived too.
+    """
     await lock_supply(tx, units, make=list(units))
     rows = await tx.fetch(SQL.by_reference, reference, location_id, sorted(units))
-    open_ = [row for row in rows if row["received_at"] is None]
-    coming = {row["incoming_id"]: units[row["sku_id"]] for row in open_ if units[row["sku_id"]] < row["promised"]}
+    open_ = [row for row in rows if not row["ended"]]
+    left = {row["incoming_id"]: max(0, units[row["sku_id"]] - row["arrived"]) for row in open_}
+    coming = {
+        row["incoming_id"]: left[row["incoming_id"]] for row in open_ if left[row["incoming_id"]] < row["promised"]
+    }
     if coming:
         await resettle(tx, units, lost=LESS, coming=coming, now=now)
     return Corrected(
@@ -49,7 +54,9 @@ async def before_correction(
 async def after_correction(
     tx: Tx, reference: str, location_id: int, sku_ids: Iterable[int], corrected: Corrected, *, now: datetime
 ) -> None:
-    """Let the claims follow: those on the deliveries that moved have news, and whoever may moves up."""
+    """Let the claims follow: those on the deliveries that moved have news, and whoever may moves up. Of what is all
+    here now, nobody need look any more.
+    """
     skus = sorted(sku_ids)
     told = 0
     for moved, cause in ((corrected.later, LATER), (corrected.earlier, EARLIER)):
@@ -62,7 +69,9 @@ async def after_correction(
 
 
 async def supply_gone(tx: Tx, sku_ids: Iterable[int], incoming_ids: Collection[UUID], *, now: datetime) -> None:
-    """These deliveries of these products will not come: who waits for them moves on to the next, or waits undated."""
+    """What is left of these deliveries of these products will not come: who waits for it moves on to the next, or waits
+    undated. Call it before they end, with their supply locked.
+    """
     await resettle(tx, sku_ids, lost=GONE, coming=dict.fromkeys(incoming_ids, 0), now=now)
     await supply_came(tx, incoming_ids, now=now)
 
@@ -81,7 +90,8 @@ async def _watch(
 ) -> None:
     """Have somebody look for each delivery of a note a while after its date."""
     rows = await tx.fetch(SQL.by_reference, reference, location_id, list(sku_ids))
-    due = {row["incoming_id"]: row["expected_at"] + LATE_AFTER for row in rows if row["received_at"] is None}
+    due = {row["incoming_id"]: row["expected_at"] + LATE_AFTER for row in rows if not row["ended"]}
+    await supply_came(tx, [row["incoming_id"] for row in rows if row["ended"]], now=now)
     if not due:
         return
     due_at = next(iter(due.values()))

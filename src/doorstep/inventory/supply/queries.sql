@@ -14,12 +14,12 @@ FROM beyond_stock b JOIN products p USING (sku_id) WHERE b.sku_id = ANY($1)
 SELECT sku_id, channel, sells, cap, promised FROM beyond_stock_channels WHERE sku_id = ANY($1) ORDER BY sku_id, channel
 
 -- name: deliveries
-SELECT incoming_id, reference, sku_id, location_id, quantity, promised, expected_at FROM incoming
-WHERE sku_id = ANY($1) AND received_at IS NULL ORDER BY expected_at, incoming_id
+SELECT incoming_id, reference, sku_id, location_id, quantity - arrived AS quantity, promised, expected_at FROM incoming
+WHERE sku_id = ANY($1) AND received_at IS NULL AND canceled_at IS NULL ORDER BY expected_at, incoming_id
 
 -- name: lock_deliveries
-SELECT incoming_id, reference, sku_id, location_id, quantity, promised, expected_at FROM incoming
-WHERE sku_id = ANY($1) AND received_at IS NULL ORDER BY incoming_id FOR NO KEY UPDATE
+SELECT incoming_id, reference, sku_id, location_id, quantity - arrived AS quantity, promised, expected_at FROM incoming
+WHERE sku_id = ANY($1) AND received_at IS NULL AND canceled_at IS NULL ORDER BY incoming_id FOR NO KEY UPDATE
 
 -- name: waits_of_skus
 SELECT order_id, line_no, sku_id, incoming_id, units, sold, needs, channel, lane, priority, news
@@ -171,13 +171,13 @@ WITH waiting AS (UPDATE supply_claims SET news = $2 WHERE sku_id = $1 RETURNING 
 SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM here) AS rows
 
 -- name: by_reference
-SELECT incoming_id, sku_id, quantity, promised, expected_at, received_at FROM incoming
-WHERE reference = $1 AND location_id = $2 AND sku_id = ANY($3)
+SELECT incoming_id, sku_id, quantity, arrived, promised, expected_at, received_at IS NOT NULL OR canceled_at IS NOT NULL AS ended
+FROM incoming WHERE reference = $1 AND location_id = $2 AND sku_id = ANY($3)
 
 -- name: overdue
-SELECT i.reference, p.sku, l.code AS location, i.quantity, i.promised, clock_now() AS now
+SELECT i.reference, p.sku, l.code AS location, i.quantity - i.arrived AS quantity, i.promised, clock_now() AS now
 FROM incoming i JOIN products p USING (sku_id) JOIN locations l USING (location_id)
-WHERE i.incoming_id = $1 AND i.received_at IS NULL AND i.promised > 0 AND i.expected_at + $2::interval <= clock_now()
+WHERE i.incoming_id = $1 AND i.received_at IS NULL AND i.canceled_at IS NULL AND i.promised > 0 AND i.expected_at + $2::interval <= clock_now()
 
 -- name: what_waits
 -- What lines of orders wait for: deliveries (none: nobody knows which), and what is there but not released yet.
@@ -194,9 +194,10 @@ ORDER BY 1, 2, 10 NULLS LAST, 7
 SELECT channel FROM channels WHERE channel = ANY($1)
 
 -- name: audit_promised
-SELECT i.incoming_id, i.reference, i.promised, coalesce(c.units, 0) AS claims
+SELECT i.incoming_id, i.reference, i.promised, i.quantity - i.arrived AS coming, coalesce(c.units, 0) AS claims
 FROM incoming i LEFT JOIN (SELECT incoming_id, sum(units) AS units FROM supply_claims GROUP BY incoming_id) c USING (incoming_id)
-WHERE i.promised <> coalesce(c.units, 0) OR i.promised > i.quantity OR (i.promised > 0 AND i.received_at IS NOT NULL)
+WHERE i.promised <> coalesce(c.units, 0) OR i.promised > greatest(0, i.quantity - i.arrived)
+    OR (i.promised > 0 AND (i.received_at IS NOT NULL OR i.canceled_at IS NOT NULL))
 
 -- name: audit_sold
 SELECT b.sku_id, b.promised, b.cap, coalesce(c.units, 0) AS claims
@@ -212,3 +213,55 @@ FROM (SELECT order_id, line_no, sum(units) AS units FROM (
         UNION ALL SELECT order_id, line_no, units FROM set_aside) every GROUP BY order_id, line_no) c
 LEFT JOIN order_lines l USING (order_id, line_no)
 WHERE c.units > coalesce(l.backordered + l.shortfall, 0)
+
+-- name: add_incoming
+-- What has ended stays as it was: an old message that comes again opens nothing.
+INSERT INTO incoming (incoming_id, reference, sku_id, location_id, quantity, expected_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::timestamptz[])
+ON CONFLICT (reference, sku_id, location_id) DO UPDATE SET quantity = excluded.quantity, expected_at = excluded.expected_at,
+        received_at = CASE WHEN incoming.arrived >= excluded.quantity THEN $7::timestamptz END
+    WHERE incoming.received_at IS NULL AND incoming.canceled_at IS NULL
+        AND (incoming.quantity, incoming.expected_at) IS DISTINCT FROM (excluded.quantity, excluded.expected_at)
+RETURNING sku_id
+
+-- name: arriving
+-- Supply of which a part arrives now; what was called off stays called off.
+SELECT incoming_id, sku_id, quantity, arrived, received_at FROM incoming
+WHERE reference = $1 AND location_id = $2 AND sku_id = ANY($3) AND canceled_at IS NULL
+
+-- name: arrive
+-- What comes after the last is added all the same. Claims on what does not come any more must have moved before.
+UPDATE incoming i SET arrived = i.arrived + a.quantity,
+    received_at = coalesce(i.received_at, CASE WHEN $3 OR i.arrived + a.quantity >= i.quantity THEN $4::timestamptz END)
+FROM unnest($1::uuid[], $2::integer[]) AS a (incoming_id, quantity) WHERE i.incoming_id = a.incoming_id
+
+-- name: change_incoming
+UPDATE incoming SET quantity = $2, expected_at = $3, received_at = CASE WHEN arrived >= $2 THEN $4::timestamptz END
+WHERE incoming_id = $1
+
+-- name: cancel_incoming
+UPDATE incoming SET canceled_at = $2 WHERE incoming_id = $1
+
+-- name: still_expected
+SELECT incoming_id, sku_id, location_id FROM incoming WHERE reference = $1 AND received_at IS NULL AND canceled_at IS NULL
+
+-- name: end_incoming
+-- No more of it will come.
+UPDATE incoming SET received_at = $2 WHERE incoming_id = ANY($1)
+
+-- name: read_incoming
+SELECT i.incoming_id, i.reference, i.sku_id, p.sku, i.location_id, l.code AS location, i.quantity, i.arrived, i.promised,
+    i.expected_at, i.received_at, i.canceled_at
+FROM incoming i JOIN products p USING (sku_id) JOIN locations l USING (location_id) WHERE i.incoming_id = $1
+
+-- name: list_incoming
+SELECT i.incoming_id, i.reference, p.sku, l.code AS location, i.quantity, i.arrived, i.promised, i.expected_at, i.received_at, i.canceled_at
+FROM incoming i JOIN products p USING (sku_id) JOIN locations l USING (location_id)
+WHERE (cardinality($1::text[]) = 0 OR i.sku_id IN (SELECT sku_id FROM products WHERE sku = ANY($1)))
+    AND ($2::text IS NULL OR l.code = $2) AND ($3 OR (i.received_at IS NULL AND i.canceled_at IS NULL))
+    AND (i.expected_at, i.incoming_id) > ($4, $5)
+ORDER BY i.expected_at, i.incoming_id LIMIT $6
+
+-- name: expected
+SELECT sku_id, min(expected_at) AS expected_at FROM incoming
+WHERE sku_id = ANY($1) AND received_at IS NULL AND canceled_at IS NULL GROUP BY sku_id

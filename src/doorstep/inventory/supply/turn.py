@@ -42,20 +42,21 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def serve_waiting(
-    tx: Tx, keys: Iterable[Key], *, came: bool, now: datetime, arrived: Collection[UUID] = ()
+    tx: Tx, keys: Iterable[Key], *, came: bool, now: datetime, arrived: Mapping[UUID, int] | None = None
 ) -> None:
     """Set free units at these (sku_id, location_id), whose stock rows are locked, aside for who waits for them.
 
-    `came`: goods came in; `arrived`: the deliveries they were. What was promised of those and did not come moves on to
-    the next supply. Nobody waits for most products: then this is one look.
+    `came`: goods came in; `arrived`: the deliveries of which they are, and how many units each still brings. What was
+    promised of those and will not come moves on to the next supply. Nobody waits for most products: then this is one
+    look.
     """
     wanted = sorted(set(keys))
     skus = {sku_id for sku_id, _ in wanted}
     if not skus or not await tx.fetchval(SQL.anybody_waits, sorted(skus)):
         return
-    supply = await lock_supply(tx, skus)
+    supply = _bringing(await lock_supply(tx, skus), arrived or {})
     before = await waits_of_skus(tx, skus)
-    await _turn(tx, supply, before, before, wanted, came=came, arrived=arrived, lost=SHORT, now=now)
+    await _turn(tx, supply, before, before, wanted, came=came, arrived=arrived or (), lost=SHORT, now=now)
 
 
 async def resettle(
@@ -67,14 +68,18 @@ async def resettle(
     skus = set(sku_ids)
     if not skus or not await tx.fetchval(SQL.anybody_waits, sorted(skus)):
         return
-    supply = await lock_supply(tx, skus)
-    for sku_id, deliveries in supply.deliveries.items():
-        supply.deliveries[sku_id] = [
-            msgspec.structs.replace(one, quantity=(coming or {}).get(one.incoming_id, one.quantity))
-            for one in deliveries
-        ]
+    supply = _bringing(await lock_supply(tx, skus), coming or {})
     before = await waits_of_skus(tx, skus)
     await _turn(tx, supply, before, before, (), came=False, arrived=(), lost=lost, now=now)
+
+
+def _bringing(supply: Supply, coming: Mapping[UUID, int]) -> Supply:
+    """The supply with what some deliveries will bring in the place of what they were to bring."""
+    deliveries = {
+        sku_id: [msgspec.structs.replace(one, quantity=coming.get(one.incoming_id, one.quantity)) for one in every]
+        for sku_id, every in supply.deliveries.items()
+    }
+    return Supply(terms=supply.terms, deliveries=deliveries)
 
 
 async def give_up(tx: Tx, owed: Sequence[Owed], *, now: datetime) -> None:

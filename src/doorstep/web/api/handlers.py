@@ -14,7 +14,10 @@ from doorstep.insights import api as insights
 from doorstep.inventory import api as inventory
 from doorstep.inventory import channel_stock_api as channel_stock
 from doorstep.inventory import levels_api as levels
+from doorstep.inventory.counting import api as counting
 from doorstep.inventory.supply import api as supply
+from doorstep.inventory.supply import incoming_api as incoming
+from doorstep.inventory.transfers import api as transfers
 from doorstep.orders import api as orders
 from doorstep.payments import api as payments
 from doorstep.returns import api as returns
@@ -35,6 +38,9 @@ MOUNTED = (
     channel_stock,
     levels,
     supply,
+    incoming,
+    transfers,
+    counting,
     delivery,
     routing,
     availability,

@@ -1,5 +1,5 @@
 """What handlers get by name, and the guard before them: `brand`, `actor`, `command`, `ports`, `intake`,
-`order_page`.
+`order_page`, `claimants`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from doorstep.db import Brand
 from doorstep.journal import Command
 from doorstep.kit.errors import Fault, Forbidden, Invalid, Malformed
 from doorstep.kit.ids import parse
-from doorstep.orders import OrderPage
+from doorstep.orders import Claimants, OrderPage
 from doorstep.settings import Settings
 from doorstep.updates import token
 from doorstep.web.api import context
@@ -100,6 +100,11 @@ async def intake(order_page: Any) -> Any:
     return await context.app_state().intakes(context.principal.get().brand)
 
 
+async def claimants() -> Claimants:
+    """The orders, for a change of stock that may be in their way."""
+    return Claimants()
+
+
 def dependencies() -> dict[str, Provide]:
     """What may be asked for by name."""
     return {
@@ -109,4 +114,5 @@ def dependencies() -> dict[str, Provide]:
         "ports": Provide(ports),
         "order_page": Provide(order_page),
         "intake": Provide(intake),
+        "claimants": Provide(claimants),
     }

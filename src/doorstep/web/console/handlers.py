@@ -7,7 +7,7 @@ from doorstep.web.console.floor import handlers as floor
 from doorstep.web.console.orders import handlers as orders
 from doorstep.web.console.settings import handlers as settings
 from doorstep.web.console.stock import differences, feeds, waiting
-from doorstep.web.console.stock import pages as stock
+from doorstep.web.console.stock import handlers as stock
 from doorstep.web.console.welcome import handlers as welcome
 
 HANDLERS = (

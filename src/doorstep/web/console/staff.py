@@ -19,6 +19,7 @@ Permission = Literal[
     "money",  # refund and goodwill
     "stock.read",
     "stock.act",  # count, adjust, receive, transfer
+    "stock.decide",  # book a count that differs much; whoever counts does not see by how much
     "exceptions.read",
     "exceptions.act",
     "floor.read",  # fulfillment work
@@ -34,6 +35,7 @@ PERMISSIONS: dict[Permission, frozenset[Role]] = {
     "money": frozenset({"admin", "agent"}),
     "stock.read": frozenset(ROLES),
     "stock.act": frozenset({"admin", "floor"}),
+    "stock.decide": frozenset({"admin"}),
     "exceptions.read": frozenset({"admin", "agent", "viewer"}),
     "exceptions.act": frozenset({"admin", "agent"}),
     "floor.read": frozenset({"admin", "floor", "vendor", "viewer"}),

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from doorstep import inventory
+from doorstep import inventory, orders
 from doorstep.db import Tx
-from doorstep.inventory import Change, Location
+from doorstep.inventory import Change, Displaced, Limits, Location, Reason, State
 from doorstep.kit.errors import Conflict, Fault, Invalid, NotFound
 from doorstep.web.console.scope import place_named
 from doorstep.web.console.staff import Staff
 from doorstep.web.console.stock import reads
 from doorstep.web.console.stock.reads import SQL
 
-Deed = Literal["count", "receive", "adjust", "sort", "transfer", "undo"]
+Deed = Literal["count", "receive", "adjust", "sort", "transfer", "limits", "undo"]
 DEEDS: Final[tuple[Deed, ...]] = get_args(Deed)
-State = Literal["sellable", "damaged", "quality_control", "gone"]
 STATES: Final[tuple[State, ...]] = get_args(State)
-# Why the book is changed; the movements keep these words.
-REASONS: Final = ("found", "lost", "broken", "used here", "wrong in the book")
+REASONS: Final[tuple[Reason, ...]] = get_args(Reason)
 _UNITS_MOST: Final = 1_000_000
 _TEXT_MOST: Final = 100
 
@@ -39,6 +38,8 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     source: State = "sellable"
     target: State = "damaged"
     movement_id: int = 0
+    counted_at: datetime | None = None
+    oversell: int = 0  # of limits; `units` are the safety stock
 
     @property
     def places(self) -> list[Location]:
@@ -58,8 +59,12 @@ async def wish_of(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) 
     wish: dict[str, Any] = {"deed": deed, "place": place, "units": _units(deed, fields.get("units", ""), faults)}
     if deed == "receive":
         wish["reference"] = _text("reference", fields, faults)
+    elif deed == "count":
+        wish["counted_at"] = _time(fields.get("counted_at", ""), place, faults)
     elif deed == "adjust":
-        wish["reason"] = _text("reason", fields, faults)
+        wish["reason"] = _reason(fields, faults)
+    elif deed == "limits":
+        wish["oversell"] = _whole("oversell", fields.get("oversell", ""), faults)
     elif deed == "sort":
         wish |= _sorting(fields, faults)
     elif deed == "transfer":
@@ -74,21 +79,49 @@ async def wish_of(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) 
 def _units(deed: Deed, text: str, faults: list[Fault]) -> int:
     digits = text[1:] if deed == "adjust" and text[:1] in ("-", "+") else text
     fits = digits.isascii() and digits.isdigit() and len(digits) <= 10 and int(digits) <= _UNITS_MOST
-    if not fits or (int(digits) == 0 and deed != "count"):
+    if not fits or (int(digits) == 0 and deed not in ("count", "limits")):
         faults.append(Fault("/units", f"A whole number up to {_UNITS_MOST}."))
         return 0
     return -int(digits) if text.startswith("-") else int(digits)
 
 
+def _whole(name: str, text: str, faults: list[Fault]) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _UNITS_MOST):
+        faults.append(Fault(f"/{name}", f"A whole number up to {_UNITS_MOST}."))
+        return 0
+    return int(text)
+
+
+def _time(text: str, place: Location, faults: list[Fault]) -> datetime | None:
+    """A time of day as a browser writes it, of the location's zone; None when it is left out."""
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text[:16], "%Y-%m-%dT%H:%M").replace(tzinfo=ZoneInfo(place.timezone))
+    except ValueError:
+        faults.append(Fault("/counted_at", "A day and a time."))
+        return None
+
+
+def _reason(fields: Mapping[str, str], faults: list[Fault]) -> str:
+    """Why, as the movement keeps it: one of the reasons, and a note in their own words."""
+    reason, note = fields.get("reason", ""), fields.get("note", "").strip()
+    if reason not in REASONS or (reason == "other" and not note):
+        faults.append(Fault("/reason", "One of the reasons, or another in your own words."))
+    if note and not (len(note) <= _TEXT_MOST and note.isprintable()):
+        faults.append(Fault("/note", f"Up to {_TEXT_MOST} printable characters."))
+    return f"{reason}: {note}" if note else reason
+
+
 def _text(name: str, fields: Mapping[str, str], faults: list[Fault]) -> str:
-    text = fields.get(f"other_{name}") or fields.get(name, "")
+    text = fields.get(name, "")
     if not 1 <= len(text) <= _TEXT_MOST or not text.isprintable():
         faults.append(Fault(f"/{name}", f"1 to {_TEXT_MOST} printable characters."))
     return text
 
 
 def _sorting(fields: Mapping[str, str], faults: list[Fault]) -> dict[str, State]:
-    source = next((one for one in STATES if one == fields.get("source") and one != "gone"), None)
+    source = next((one for one in STATES if one == fields.get("source") and one != "nowhere"), None)
     target = next((one for one in STATES if one == fields.get("target")), None)
     if source is None or target is None or source == target:
         faults.append(Fault("/target", "From one state into another."))
@@ -109,11 +142,26 @@ async def _undo(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) ->
     return Wish(deed="undo", place=place, units=0, movement_id=row["movement_id"])
 
 
-async def do(tx: Tx, wish: Wish, *, sku_id: int, reference: str, actor: str, now: datetime) -> None:
-    """Do it. `reference` is new for each form. Raises Conflict when it does not fit the stock as it is."""
+async def do(tx: Tx, wish: Wish, *, sku_id: int, reference: str, actor: str, now: datetime) -> Sequence[Displaced]:
+    """Do it; who had to give way. `reference` is new for each form. Raises Conflict when it does not fit the stock, and
+    Invalid for a count at a time to come.
+    """
+    claimants = orders.Claimants()
     at = wish.place.location_id
     if wish.deed == "count":
-        await inventory.count(tx, reference=reference, location_id=at, units={sku_id: wish.units}, actor=actor, now=now)
+        counted = {(sku_id, at): wish.units}
+        await inventory.count(
+            tx,
+            reference=reference,
+            counted=counted,
+            counted_at=wish.counted_at,
+            claimants=claimants,
+            actor=actor,
+            now=now,
+        )
+    elif wish.deed == "limits":
+        limits = Limits(safety_stock=wish.units, oversell_limit=wish.oversell)
+        await inventory.set_limits(tx, limits={(sku_id, at): limits}, claimants=claimants, actor=actor, now=now)
     elif wish.deed == "receive":
         units = {sku_id: wish.units}
         if not await inventory.receive(tx, reference=wish.reference, location_id=at, units=units, actor=actor, now=now):
@@ -126,9 +174,11 @@ async def do(tx: Tx, wish: Wish, *, sku_id: int, reference: str, actor: str, now
             kind="transferred" if kind == "transferred" else "adjusted",
             reason=_why(wish),
             reference=reads.undo_reference(wish.movement_id) if wish.deed == "undo" else reference,
+            claimants=claimants,
             actor=actor,
             now=now,
         )
+    return claimants.moved
 
 
 async def _changes(tx: Tx, wish: Wish, sku_id: int) -> tuple[list[Change], str]:
@@ -146,7 +196,7 @@ async def _changes(tx: Tx, wish: Wish, sku_id: int) -> tuple[list[Change], str]:
             Change(
                 sku_id=sku_id,
                 location_id=at,
-                on_hand=-held["gone"],
+                on_hand=-held["nowhere"],
                 damaged=held["damaged"],
                 quality_control=held["quality_control"],
             )
@@ -185,4 +235,6 @@ def said_of(wish: Wish) -> dict[str, object]:
         **({"to": wish.to.code} if wish.to else {}),
         **({"from": wish.source, "into": wish.target} if wish.deed == "sort" else {}),
         **({"movement": wish.movement_id} if wish.deed == "undo" else {}),
+        **({"oversell": wish.oversell} if wish.deed == "limits" else {}),
+        **({"counted_at": wish.counted_at.isoformat()} if wish.counted_at else {}),
     }

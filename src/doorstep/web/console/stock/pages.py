@@ -26,7 +26,20 @@ from doorstep.web.console.stock.reads import Counters
 from doorstep.web.pages import form, see
 
 _SEARCH_MOST = 100
-_FIELDS = ("deed", "location", "units", "reason", "other_reason", "reference", "source", "target", "to", "movement")
+_FIELDS = (
+    "deed",
+    "location",
+    "units",
+    "reason",
+    "note",
+    "counted_at",
+    "oversell",
+    "reference",
+    "source",
+    "target",
+    "to",
+    "movement",
+)
 
 
 @get("/console/stock", **needs("stock.read"))
@@ -120,7 +133,7 @@ async def change(request: Asked, staff: Staff, sku_id: int) -> Response[bytes]:
 
     try:
         await act(staff, fields, deed, action=f"stock.{wish.deed}", subject=product.sku, detail=said_of(wish))
-    except Conflict:
+    except (Conflict, Invalid):
         return await _preview(staff, sku_id, fields)
     return see(f"/console/stock/{sku_id}?said={wish.deed}")
 
@@ -138,14 +151,18 @@ async def _preview(staff: Staff, sku_id: int, fields: Mapping[str, str]) -> Resp
         assert place is not None
         return await _change(staff, sku_id, place, fields, status=422, faults=faults_by_field(error))
 
-    async def deed(tx: Tx, now: datetime) -> Sequence[Counters]:
-        await do(tx, wish, sku_id=sku_id, reference=f"console:{new_id().hex}", actor=staff.actor, now=now)
-        return await _counters(tx, sku_id, wish.places)
+    async def deed(tx: Tx, now: datetime) -> tuple[Sequence[Counters], Sequence[reads.Loss]]:
+        reference = f"console:{new_id().hex}"
+        moved = await do(tx, wish, sku_id=sku_id, reference=reference, actor=staff.actor, now=now)
+        return await _counters(tx, sku_id, wish.places), await reads.losses(tx, moved)
 
     try:
-        after = (await rehearse(staff, deed)).result
+        after, losses = (await rehearse(staff, deed)).result
     except Conflict as refused:
         return await _refused(staff, sku_id, wish, before[0], refused)
+    except Invalid as error:  # of a time to come, known once the clock is read
+        assert place is not None
+        return await _change(staff, sku_id, place, fields, status=422, faults=faults_by_field(error))
     async with staff.brand.reading() as tx:
         product = await reads.product(tx, sku_id)
     return await show(
@@ -155,6 +172,7 @@ async def _preview(staff: Staff, sku_id: int, fields: Mapping[str, str]) -> Resp
         product=product,
         wish=wish,
         steps=list(zip(wish.places, before, after, strict=True)),
+        losses=losses,
         fields={name: fields[name] for name in _FIELDS if fields.get(name)},
     )
 
@@ -175,7 +193,7 @@ async def _refused(staff: Staff, sku_id: int, wish: Wish, counters: Counters, re
         wish=wish,
         counters=counters,
         problem=refused.detail,
-        claimed="claimed" in refused.extra,
+        claimed="orders" in refused.extra,
         standing=standing,
         in_carts=in_carts,
     )

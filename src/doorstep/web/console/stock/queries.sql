@@ -31,8 +31,8 @@ FROM stock s WHERE s.sku_id = ANY($1) AND ($2::integer[] IS NULL OR s.location_i
 
 -- name: incoming
 -- What is on its way, the nearest first.
-SELECT sku_id, location_id, reference, quantity, promised, expected_at FROM incoming
-WHERE received_at IS NULL AND sku_id = ANY($1) AND ($2::integer[] IS NULL OR location_id = ANY($2))
+SELECT sku_id, location_id, reference, quantity - arrived AS quantity, promised, expected_at FROM incoming
+WHERE received_at IS NULL AND canceled_at IS NULL AND sku_id = ANY($1) AND ($2::integer[] IS NULL OR location_id = ANY($2))
 ORDER BY expected_at, incoming_id LIMIT $3
 
 -- name: movements
@@ -89,7 +89,8 @@ FROM beyond_stock b JOIN products p USING (sku_id) LEFT JOIN (
     WHERE $2::integer[] IS NULL OR i.location_id = ANY($2) GROUP BY c.sku_id
 ) w USING (sku_id)
 WHERE p.sku > $1 AND (w.units > 0 OR (b.kind <> 'none' AND ($2::integer[] IS NULL
-    OR EXISTS (SELECT FROM incoming i WHERE i.sku_id = p.sku_id AND i.received_at IS NULL AND i.location_id = ANY($2)))))
+    OR EXISTS (SELECT FROM incoming i WHERE i.sku_id = p.sku_id AND i.received_at IS NULL AND i.canceled_at IS NULL
+        AND i.location_id = ANY($2)))))
 ORDER BY p.sku LIMIT $3
 
 -- name: waiters
@@ -97,3 +98,18 @@ SELECT c.order_id, o.number, o.placed_at, c.units, c.lane, i.reference
 FROM supply_claims c JOIN orders o USING (order_id) LEFT JOIN incoming i USING (incoming_id)
 WHERE c.sku_id = $1 AND ($2::integer[] IS NULL OR i.location_id = ANY($2))
 ORDER BY i.expected_at NULLS LAST, i.incoming_id, c.lane, c.priority, c.order_id, c.line_no LIMIT $3
+
+-- name: supply
+-- What is on its way to these locations, the nearest first.
+SELECT i.incoming_id, i.reference, i.sku_id, p.sku, p.title, i.location_id, i.quantity, i.arrived, i.promised, i.expected_at
+FROM incoming i JOIN products p USING (sku_id)
+WHERE i.received_at IS NULL AND i.canceled_at IS NULL AND i.location_id = ANY($1) AND (i.expected_at, i.incoming_id) > ($2, $3)
+ORDER BY i.expected_at, i.incoming_id LIMIT $4
+
+-- name: one_supply
+SELECT i.incoming_id, i.reference, i.sku_id, p.sku, p.title, i.location_id, i.quantity, i.arrived, i.promised, i.expected_at,
+    i.received_at, i.canceled_at
+FROM incoming i JOIN products p USING (sku_id) WHERE i.incoming_id = $1
+
+-- name: count_job_named
+SELECT count_job_id FROM count_jobs WHERE reference = $1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -11,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from doorstep import catalog
+from doorstep import catalog, orders
 from doorstep.catalog import Product
 from doorstep.db import Tx, statements
 from doorstep.db.pool import clock_now
-from doorstep.inventory import Location
+from doorstep.inventory import Displaced, Location
 from doorstep.kit.errors import NotFound
 from doorstep.kit.ids import show
 from doorstep.kit.paging import cut, decode
@@ -94,6 +95,29 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     express: bool
     leave_by: datetime
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """Units of an order that would have to leave: how many come from elsewhere, and how many wait for goods."""
+
+    order: str
+    number: str
+    units: int
+    waiting: int
+
+
+async def losses(tx: Tx, moved: Sequence[Displaced]) -> list[Loss]:
+    """What becomes of orders that give way, as their rows say in this very transaction."""
+    units: Counter[UUID] = Counter()
+    for one in moved:
+        units[one.order_id] += one.quantity
+    rows = await orders.read(tx, units)
+    lines = await orders.lines(tx, units)
+    waiting = {key: sum(line.backordered + line.shortfall for line in lines[key]) for key in units}
+    return [
+        Loss(order=show("ord", key), number=rows[key].number, units=lost, waiting=min(lost, waiting[key]))
+        for key, lost in units.items()
+    ]
 
 
 async def product(tx: Tx, sku_id: int) -> Product:
@@ -180,7 +204,7 @@ async def movements(
     rows = await tx.fetch(SQL.movements, sku_id, sorted(here), before, MOVEMENTS + 1)
     page, more = cut(rows, MOVEMENTS, lambda row: (row["movement_id"],))
     behind = {row["movement_id"]: UUID(hex=hit[1]) for row in page if (hit := _BEHIND.match(row["reference"]))}
-    orders = {row["id"]: row for row in await tx.fetch(SQL.orders_behind, list(behind.values()))} if behind else {}
+    sources = {row["id"]: row for row in await tx.fetch(SQL.orders_behind, list(behind.values()))} if behind else {}
     names = [undo_reference(row["movement_id"]) for row in page]
     undone = {row["reference"] for row in await tx.fetch(SQL.undone, sku_id, sorted(here), names)}
     return [
@@ -196,7 +220,7 @@ async def movements(
             reference=row["reference"],
             actor=row["actor"],
             at=row["occurred_at"].astimezone(ZoneInfo(here[row["location_id"]].timezone)),
-            order=_order(orders.get(behind.get(row["movement_id"]))),
+            order=_order(sources.get(behind.get(row["movement_id"]))),
             undoable=undoable(row) and undo_reference(row["movement_id"]) not in undone,
         )
         for row in page

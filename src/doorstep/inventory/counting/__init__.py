@@ -1,0 +1,1 @@
+"""Count jobs: shelves counted one by one, blind. Outsiders use the door of inventory."""

@@ -1,0 +1,1 @@
+"""Transfers between locations: every unit that leaves is accounted for. Outsiders use the door of inventory."""
