@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from doorstep.db import embedded
-from tests.support.database import brand, database, dsn, server, template
-from tests.support.shop import shop
+from tests.support.database import brand, database, dsn, model, server, template
+from tests.support.shop import shop, stocked
 from tests.support.staff import hire
 from tests.support.twins import (
     carrier_process,
@@ -28,8 +28,10 @@ __all__ = [
     "hire",
     "messages_process",
     "messages_twin",
+    "model",
     "server",
     "shop",
+    "stocked",
     "template",
 ]
 

@@ -105,7 +105,7 @@ STOCK = (
     ),
     Case(
         name="adding up lines of one SKU before the second look",
-        edits=(_code("orders/place.py", "units.get(key, 0) + claim.quantity", "claim.quantity"),),
+        edits=(_code("orders/draft.py", "self.units.get(key, 0) + claim.quantity", "claim.quantity"),),
         test="tests/races/test_last_unit.py::test_units_for_two_lines_are_added_up_before_the_second_look",
     ),
     Case(
@@ -341,9 +341,9 @@ JOURNAL = (
         edits=(
             _code(
                 _JOURNAL,
-                "FROM events WHERE position IS NULL ORDER BY ord LIMIT $2",
+                "FROM events WHERE position IS NULL ORDER BY lane, ord LIMIT $2",
                 "FROM events WHERE ord > coalesce((SELECT max(ord) FROM events WHERE position IS NOT NULL), 0)"
-                " ORDER BY ord LIMIT $2",
+                " ORDER BY lane, ord LIMIT $2",
             ),
         ),
         test="tests/journal/test_relay.py::test_an_event_that_commits_late_is_not_missed",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -41,28 +41,41 @@ def server_folder(factory: pytest.TempPathFactory, worker_id: str) -> Path:
 @pytest.fixture(scope="session")
 def template(server: embedded.Server, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
     """The name of the migrated database, with the brand `main`, that tests clone."""
-    with _turn(server_folder(tmp_path_factory, worker_id).parent / "template.lock"):
-        asyncio.run(_make_template(server))
+    with turn(server_folder(tmp_path_factory, worker_id).parent / "template.lock"):
+        asyncio.run(make_once(server, TEMPLATE, "template1", _fill))
     return TEMPLATE
 
 
-async def _make_template(server: embedded.Server) -> None:
+async def _fill(dsn: str) -> None:
+    await migrate(dsn)
+    await create_brand(dsn, "main", "Main")
+
+
+async def make_once(server: embedded.Server, name: str, like: str, fill: Callable[[str], Awaitable[None]]) -> None:
+    """Make a database to clone, unless it is there: a copy of another one, filled by what is given its address."""
     admin = await asyncpg.connect(server.dsn("postgres"))
     try:
-        if await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", TEMPLATE):
+        if await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
             return
-        await admin.execute(f"CREATE DATABASE {TEMPLATE}_new")
-        await migrate(server.dsn(f"{TEMPLATE}_new"))
-        await create_brand(server.dsn(f"{TEMPLATE}_new"), "main", "Main")
-        await admin.execute(f"ALTER DATABASE {TEMPLATE}_new RENAME TO {TEMPLATE}")
+        await admin.execute(f"CREATE DATABASE {name}_new TEMPLATE {like}")
+        await fill(server.dsn(f"{name}_new"))
+        await admin.execute(f"ALTER DATABASE {name}_new RENAME TO {name}")
     finally:
         await admin.close()
 
 
 @pytest.fixture
-async def dsn(server: embedded.Server, template: str) -> AsyncIterator[str]:
+def model(request: pytest.FixtureRequest) -> str:
+    """What this test's database is a clone of: the stocked shop where one is asked for, else the template."""
+    found = request.getfixturevalue("stocked" if "stocked" in request.fixturenames else "template")
+    assert isinstance(found, str)
+    return found
+
+
+@pytest.fixture
+async def dsn(server: embedded.Server, model: str) -> AsyncIterator[str]:
     """The address of a database of this test's own, migrated, with the brand `main`."""
-    async with cloned(server, template) as address:
+    async with cloned(server, model) as address:
         yield address
 
 
@@ -94,7 +107,8 @@ async def brand(database: Database) -> Brand:
 
 
 @contextmanager
-def _turn(lock: Path) -> Iterator[None]:
+def turn(lock: Path) -> Iterator[None]:
+    """One process at a time."""
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -20,16 +21,17 @@ from doorstep.adapters import registry
 from doorstep.adapters.settings import Settings as AdapterSettings
 from doorstep.adapters.twin.server import Request
 from doorstep.audit import audit
-from doorstep.db import Brand, Database
+from doorstep.db import Brand, Database, embedded
 from doorstep.journey import REACTIONS, WORK
 from doorstep.kit.ids import new_id
 from doorstep.orders import Intake
 from doorstep.outside import close_ports, make_ports
 from doorstep.payments.ports import AuthorizeRequest
 from doorstep.settings import Outside, Settings
-from doorstep.web.api.app import create_app
-from doorstep.web.api.keys import create
+from doorstep.web.api.app import Api, create_app, make_routes
+from doorstep.web.api.keys import create, secret_of
 from doorstep.worker import BrandWorker
+from tests.support.database import make_once, server_folder, turn
 from tests.support.receiver import receiving
 from tests.support.twins import SECRET, Twin
 
@@ -57,6 +59,7 @@ PRODUCTS = [
                          {"name": "number", "label": "Number", "max_length": 2, "pattern": "[0-9]{1,2}"}]},
 ]  # fmt: skip
 
+STOCKED = "doorstep_stocked"
 STOCK = {"north": {"MUG": 10, "CARD": 100, "GLASS": 5}, "south": {"MUG": 4, "CARD": 50}, "workshop": {"JERSEY": 20}}
 CUSTOMER = {"name": "Ada Lovelace", "email": "ada@example.test", "phone": "+447700900123", "locale": "en"}
 ADDRESS = {
@@ -152,8 +155,7 @@ class Shop:
 
     async def set_clock(self, now: datetime) -> None:
         """Stop the brand's clock at a time."""
-        async with self.brand.transaction() as tx:
-            await tx.execute("UPDATE clock SET wall_from = clock_timestamp(), clock_from = $1, rate = 0", now)
+        await set_clock(self.brand, now)
 
     async def value(self, query: str, *arguments: object) -> Any:
         """One value, read by plain SQL."""
@@ -225,9 +227,45 @@ class Shop:
         assert all(finding.ok for finding in findings), [finding for finding in findings if not finding.ok]
 
 
+async def set_clock(brand: Brand, now: datetime) -> None:
+    """Stop a brand's clock at a time."""
+    async with brand.transaction() as tx:
+        await tx.execute("UPDATE clock SET wall_from = clock_timestamp(), clock_from = $1, rate = 0", now)
+
+
+_KEY = b"one key for every test's shop"
+
+
+@pytest.fixture(scope="session")
+def stocked(server: embedded.Server, template: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
+    """The name of the database with the shop in it, loaded once a run, that tests of it clone."""
+    with turn(server_folder(tmp_path_factory, worker_id).parent / "stocked.lock"):
+        asyncio.run(make_once(server, STOCKED, template, _stock))
+    return STOCKED
+
+
+@cache
+def routes() -> Api:
+    """The application's routes, made once a process: they keep nothing of a test."""
+    return make_routes()
+
+
+async def _stock(dsn: str) -> None:
+    database = Database(dsn)
+    brand = await database.brand("main")
+    async with database.shared() as tx:
+        await create(tx, brand="main", name="test", scope="write", random=_KEY)
+    app = create_app(Settings(), routes=routes(), database=database, reactions=REACTIONS, make_intake=Intake)
+    async with asking(app) as client, alive(app):
+        await BrandWorker(brand, REACTIONS, WORK, {}).reactor.prepare()
+        await set_clock(brand, MONDAY)
+        await _load(brand, client)
+    await database.close()
+
+
 @pytest.fixture
 async def shop(
-    database: Database, brand: Brand, carrier_twin: Twin, gateway_twin: Twin, messages_twin: Twin
+    stocked: str, database: Database, brand: Brand, carrier_twin: Twin, gateway_twin: Twin, messages_twin: Twin
 ) -> AsyncIterator[Shop]:
     """A shop with three locations, four products, stock, delivery services and the channel `web` (refuses short
     orders).
@@ -240,16 +278,10 @@ async def shop(
         sms=Outside(code="http", url=messages_twin.url, sender="SHOP"),
     )
     ports = make_ports(settings)
-    app = create_app(settings, database=database, ports=ports, reactions=REACTIONS, make_intake=Intake)
-    async with database.shared() as tx:
-        _, secret = await create(tx, brand="main", name="test", scope="write")
-    headers = {"Authorization": f"Bearer {secret}"}
-    transport = httpx2.ASGITransport(app=app)  # type: ignore[arg-type]  # the same protocol, typed more narrowly
-    async with (
-        httpx2.AsyncClient(transport=transport, base_url="http://shop", headers=headers, timeout=60) as client,
-        receiving() as receiver,
-        alive(app),
-    ):
+    app = create_app(settings, routes=routes(), database=database, ports=ports, reactions=REACTIONS, make_intake=Intake)
+    async with asking(app) as client, receiving() as receiver, alive(app):
+        receiver.forward = lambda request: _webhook(client, request)
+        carrier_twin.reset(webhook_url=receiver.url)
         made = Shop(
             brand,
             client,
@@ -258,14 +290,16 @@ async def shop(
             gateway=gateway_twin,
             messages=messages_twin,
         )
-        receiver.forward = lambda request: _webhook(client, request)
         made.webhook_url = receiver.url
-        carrier_twin.reset(webhook_url=receiver.url)
-        await made.worker.reactor.prepare()
-        await made.set_clock(MONDAY)
-        await _load(made)
         yield made
     await close_ports(ports)
+
+
+def asking(app: Litestar) -> httpx2.AsyncClient:
+    """A client of the application in this process, with the shop's key."""
+    transport = httpx2.ASGITransport(app=app)  # type: ignore[arg-type]  # the same protocol, typed more narrowly
+    headers = {"Authorization": f"Bearer {secret_of('main', _KEY)}"}
+    return httpx2.AsyncClient(transport=transport, base_url="http://shop", headers=headers, timeout=60)
 
 
 @asynccontextmanager
@@ -296,22 +330,31 @@ async def _webhook(client: httpx2.AsyncClient, request: Request) -> int:
     return answers[0].status_code
 
 
-async def _load(shop: Shop) -> None:
+async def _load(brand: Brand, client: httpx2.AsyncClient) -> None:
     """The journey's first step, through the API."""
-    await shop.send("PUT", "/v1/locations", LOCATIONS)
-    await shop.send("PUT", "/v1/products", PRODUCTS)
-    await shop.send("PUT", "/v1/channels", [{"channel": "web", "title": "Web shop", "currency": "GBP"}])
-    async with shop.brand.transaction() as tx:
+    for path, rows in (
+        ("/v1/locations", LOCATIONS),
+        ("/v1/products", PRODUCTS),
+        ("/v1/channels", [{"channel": "web", "title": "Web shop", "currency": "GBP"}]),
+    ):
+        (await client.put(path, json=rows, headers={"Idempotency-Key": path})).raise_for_status()
+    async with brand.transaction() as tx:
         await delivery.seed_defaults(tx, "GBP")
     for location, units in STOCK.items():
-        await receive(shop, location, units)
+        await _receive(client, location, units)
 
 
 async def receive(
     shop: Shop, location: str, units: Mapping[str, int], reference: str = "", *, last: bool = False
 ) -> None:
     """Goods arrive; the `last` of what was expected, or a part of it."""
+    await _receive(shop.client, location, units, reference, last=last)
+
+
+async def _receive(
+    client: httpx2.AsyncClient, location: str, units: Mapping[str, int], reference: str = "", *, last: bool = False
+) -> None:
     lines: Sequence[Any] = [{"sku": sku, "quantity": quantity} for sku, quantity in units.items()]
     note = {"reference": reference or f"note-{new_id().hex}", "location": location, "lines": lines, "last": last}
-    answers = await asyncio.gather(*(shop.client.post("/v1/stock/receipts", json=note) for _ in range(2)))
+    answers = await asyncio.gather(*(client.post("/v1/stock/receipts", json=note) for _ in range(2)))
     assert sorted(answer.json()["changed"] for answer in answers) == [0, len(units)], [a.text for a in answers]

@@ -6,8 +6,6 @@ import re
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from tests.support.shop import Shop
 from tests.support.staff import Hire
 
@@ -132,17 +130,24 @@ async def test_another_locations_return_is_not_to_be_seen_or_received(shop: Shop
     assert (await shop.get(f"/v1/returns/{one['return_id']}"))["status"] == "requested"
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {}, {"restock-1": 3}, {"restock-1": -1}, {"restock-1": "x"}, {"restock-1": "9" * 30}, {"restock-9": 1},
-        {"restock-x": 1}, {"restock-" + "1" * 50: 1}, {"location": "nowhere", "restock-1": 1},
-        {"location": "workshop", "restock-1": 1}, {"of": "judge", "restock-1": 1}, {"restock-1": "²"},
-    ],
+SENSELESS: tuple[dict[str, object], ...] = (
+    {}, {"restock-1": 3}, {"restock-1": -1}, {"restock-1": "x"}, {"restock-1": "9" * 30}, {"restock-9": 1},
+    {"restock-x": 1}, {"restock-" + "1" * 50: 1}, {"location": "nowhere", "restock-1": 1},
+    {"location": "workshop", "restock-1": 1}, {"of": "judge", "restock-1": 1}, {"restock-1": "²"},
 )  # fmt: skip
-async def test_a_form_that_makes_no_sense_changes_nothing(shop: Shop, hire: Hire, fields: dict[str, object]) -> None:
+
+
+async def test_a_form_that_makes_no_sense_changes_nothing(shop: Shop, hire: Hire) -> None:
     one, desk = await sent_back(shop), await hire("admin")
-    data = {"csrf": desk.csrf, "key": "k", "location": "north", "of": "receive", "confirmed": "1", **fields}
-    answer = await shop.client.post(f"/console/returns/{one['return_id']}/receive", data=data, headers=desk.headers)
-    assert answer.status_code in (409, 422), answer.text
+    for number, fields in enumerate(SENSELESS):
+        data = {
+            "csrf": desk.csrf,
+            "key": f"k{number}",
+            "location": "north",
+            "of": "receive",
+            "confirmed": "1",
+            **fields,
+        }
+        answer = await shop.client.post(f"/console/returns/{one['return_id']}/receive", data=data, headers=desk.headers)
+        assert answer.status_code in (409, 422), (fields, answer.text)
     assert (await shop.get(f"/v1/returns/{one['return_id']}"))["status"] == "requested"

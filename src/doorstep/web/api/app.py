@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -75,6 +75,7 @@ def create_app(
     *,
     database: Database | None = None,
     handlers: Sequence[Any] | None = None,
+    routes: Api | None = None,
     ports: Mapping[str, object] | None = None,
     reactions: Sequence[Reaction] = (),
     make_intake: Callable[[Brand], Any] | None = None,
@@ -85,16 +86,32 @@ def create_app(
     A `database` given is the caller's to close. `ports` are the adapters by the names `jobs.Work` uses; `reactions` are
     the journey's, for the backlog and for retries; `make_intake(brand)` makes what gathers a brand's orders
     (anything with `async close()`), injected as `intake`. `closing` is called at the end, after the intakes.
-    `handlers` replaces the nouns' own, in tests.
+    `handlers` replaces the nouns' own, and `routes` is an application to furnish anew instead of making one, in tests.
     """
-    from doorstep.web.api.handlers import gather  # they import from this package what every handler needs
-
     own = database or Database(
         settings.database_url, pool_size=settings.pool_size, statement_cache_size=settings.statement_cache
     )
-    mounted = tuple(gather() if handlers is None else handlers)
     intakes, keys = Intakes(make_intake), Keys(own)
-    ends = [intakes.close, *closing, *([] if database else [own.close])]
+    app = routes or make_routes(handlers)
+    app.state.update(
+        settings=settings,
+        database=own,
+        api_keys=keys,
+        place=PlaceRoute(keys, intakes, lambda brand: inject.pages_of(settings, brand)) if make_intake else None,
+        metrics=Metrics(own, intakes.standing),
+        ports=dict(ports or {}),
+        reactions=tuple(reactions),
+        intakes=intakes,
+        ends=[intakes.close, *closing, *([] if database else [own.close])],
+    )
+    return app
+
+
+def make_routes(handlers: Sequence[Any] | None = None) -> Api:
+    """The application with every route, and nothing behind them yet."""
+    from doorstep.web.api.handlers import gather  # they import from this package what every handler needs
+
+    mounted = tuple(gather() if handlers is None else handlers)
     with warnings.catch_warnings():
         # Version 3 wants every injected name marked with the framework's own type; we stay below 3, the nouns plain.
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
@@ -107,21 +124,11 @@ def create_app(
             exception_handlers={Exception: respond},
             request_max_body_size=BODY_BYTES,
             openapi_config=None,  # ours is at /openapi.json
-            lifespan=[_lifespan(ends)],
+            lifespan=[_lifespan],
             logging_config=None,
             debug=False,
         )
-    app.state.update(
-        settings=settings,
-        database=own,
-        api_keys=keys,
-        place=PlaceRoute(keys, intakes, lambda brand: inject.pages_of(settings, brand)) if make_intake else None,
-        metrics=Metrics(own, intakes.standing),
-        ports=dict(ports or {}),
-        reactions=tuple(reactions),
-        intakes=intakes,
-        document=openapi.Document(mounted),
-    )
+    app.state.document = openapi.Document(mounted)
     return app
 
 
@@ -151,17 +158,13 @@ class Intakes:
         self._open.clear()
 
 
-def _lifespan(ends: Sequence[Callable[[], Awaitable[None]]]) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+@asynccontextmanager
+async def _lifespan(app: Litestar) -> AsyncIterator[None]:
     """Nothing to open: what is needed opens itself when first used. At the end, close one after the other."""
-
-    @asynccontextmanager
-    async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            for end in reversed(ends):
-                stack.push_async_callback(end)
-            yield
-
-    return lifespan
+    async with AsyncExitStack() as stack:
+        for end in reversed(app.state.ends):
+            stack.push_async_callback(end)
+        yield
 
 
 def _unkeepable(scope: Any) -> bool:
