@@ -161,9 +161,9 @@ async def _in_the_stockroom(hands: Hands) -> None:
     order = {"reference": "PO-2026-118", "location": "north", "expected_at": at, "lines": coming}
     await hands.send("POST", "/v1/stock/incoming", order)
     some = [{"sku": "MUG", "quantity": 6}, {"sku": "CARD", "quantity": 20}]
-    for reference in ("T-planned", "T-sent"):
-        plan = {"reference": reference, "from": "north", "to": "south", "expected_at": at, "lines": some}
-        sent = await hands.send("POST", "/v1/stock/transfers", plan)
+    plan = {"reference": "T-planned", "from": "north", "to": "south", "expected_at": at, "lines": some}
+    await hands.send("POST", "/v1/stock/transfers", plan)
+    sent = await hands.send("POST", "/v1/stock/transfers", {**plan, "reference": "T-sent"})
     path = f"/v1/stock/transfers/{sent['transfer_id']}"
     await hands.send("POST", f"{path}/ship", {})
     part = [{"sku": "MUG", "quantity": 3, "damaged": 1}]
