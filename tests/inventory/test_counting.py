@@ -14,6 +14,7 @@ from doorstep import inventory, orders
 from doorstep.inventory import CountJob, CountLine
 from doorstep.kit.errors import BodyDiffers, Conflict, Invalid, NotFound
 from tests.orders.world import MONDAY, World
+from tests.races.watch import until_it_waits
 
 
 def at(minute: float) -> datetime:
@@ -235,6 +236,20 @@ async def test_a_shelf_counted_by_two_people_at_once_is_booked_once(world: World
     job = await opened(world, "MUG", "CARD")
     found = await asyncio.gather(*(enter(world, job, "MUG", 10, minute=1) for _ in range(3)), return_exceptions=True)
     assert sorted(type(one).__name__ for one in found) == ["Conflict", "Conflict", "CountLine"]
+    assert await world.faults() == []
+
+
+async def test_who_counts_a_shelf_while_another_does_is_told_that_it_is_counted(world: World) -> None:
+    job = await opened(world, "MUG", "CARD")
+    async with world.brand.transaction() as tx:
+        await inventory.enter_count(
+            tx, count_job_id=job.count_job_id, sku_id=world.skus["MUG"], counted=9, claimants=orders.Claimants(),
+            actor="counter", now=at(1),
+        )  # fmt: skip
+        task = asyncio.ensure_future(enter(world, job, "MUG", 9, minute=1))
+        await until_it_waits(world.brand, task)
+    with pytest.raises(Conflict):
+        await task
     assert await world.faults() == []
 
 

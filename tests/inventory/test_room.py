@@ -155,6 +155,15 @@ async def test_begun_work_stays_and_the_count_says_whose_it_is(lamps: World) -> 
     assert await lamps.faults() == []
 
 
+async def test_begun_work_that_is_newer_is_not_asked_for_what_others_can_give(lamps: World) -> None:
+    waiting = await held_order(lamps, ("LAMP", 4))
+    begun = await lamps.placed(("LAMP", 4))
+    await lamps.settle()
+    assert [one.order_id for one in await count(lamps, 6)] == [waiting]
+    assert [line.activated for line in await lamps.lines(begun)] == [4]
+    assert await lamps.faults() == []
+
+
 @pytest.mark.parametrize("deltas", [{"on_hand": -5}, {"damaged": 5}, {"quality_control": 3, "damaged": 2}])
 async def test_adjusting_damage_and_control_make_room_like_a_count(lamps: World, deltas: dict[str, int]) -> None:
     order_id = await held_order(lamps, ("LAMP", 8))

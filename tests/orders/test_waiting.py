@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 
 from doorstep import inventory, orders
 from doorstep.inventory import Change
+from doorstep.kit.errors import Conflict
 from doorstep.kit.ids import new_id, parse
 from tests.orders.world import MONDAY, World, placing
 
@@ -37,7 +39,10 @@ class Play:
     async def step(self) -> None:
         """One of them."""
         await self.chance.choice(
-            [self.order, self.order, self.order, self.expect, self.correct, self.arrive, self.cancel, self.adjust]
+            [
+                *[self.order, self.order, self.order, self.expect, self.correct, self.arrive, self.part, self.cancel],
+                *[self.adjust, self.count, self.call_off],
+            ]
         )()
 
     async def order(self) -> None:
@@ -74,6 +79,41 @@ class Play:
             f"note {new_id()}", self.chance.choice(SKUS), "north", 0
         )  # fmt: skip
         await self.world.fill({code: {sku: self.chance.randint(1, 6)}}, reference=reference)
+
+    async def part(self) -> None:
+        """A part of one of them comes, or more than all of it."""
+        if self.notes:
+            reference, sku, code, _ = self.chance.choice(self.notes)
+            await self.receive(code, sku, f"part {new_id()}", reference)
+
+    async def receive(self, code: str, sku: str, reference: str, expected: str) -> None:
+        """Goods come of what was expected; now and then they are the last."""
+        async with self.world.brand.transaction() as tx:
+            await inventory.receive(
+                tx, reference=reference, location_id=self.world.places[code], expected=expected,
+                units={self.world.skus[sku]: self.chance.randint(1, 4)}, last=self.chance.random() < 0.3,
+                actor="test", now=MONDAY,
+            )  # fmt: skip
+
+    async def call_off(self) -> None:
+        """One of them does not come, or the rest of it."""
+        open_ = "SELECT array_agg(incoming_id) FROM incoming WHERE received_at IS NULL AND canceled_at IS NULL"
+        ids = await self.world.value(open_)
+        if ids:
+            one = self.chance.choice(sorted(ids))
+            async with self.world.brand.transaction() as tx:
+                await inventory.cancel_supply(tx, incoming_id=one, actor="test", now=MONDAY)
+
+    async def count(self) -> None:
+        """Somebody counts, and finds more or less; what is being worked on stays."""
+        key = self.world.skus[self.chance.choice(SKUS)], self.world.places[self.chance.choice(["north", "south"])]
+        counted = {key: self.chance.randint(0, 5)}
+        with suppress(Conflict):
+            await self.world.brand.run(
+                lambda tx: inventory.count(
+                    tx, reference=new_id().hex, counted=counted, claimants=orders.Claimants(), actor="test", now=MONDAY
+                )
+            )
 
     async def cancel(self) -> None:
         """Somebody changes their mind, about all of it or one unit."""

@@ -35,7 +35,7 @@ ROOM = (
                 "AND f.status_category IN ('closed')) work",
             ),
         ),
-        test="tests/inventory/test_room.py::test_begun_work_stays_and_the_count_says_whose_it_is",
+        test="tests/inventory/test_room.py::test_begun_work_that_is_newer_is_not_asked_for_what_others_can_give",
     ),
     Case(
         name="the least important gives way first",
@@ -96,7 +96,7 @@ ROOM = (
         edits=(
             _code("inventory/counting/job.py", "await tx.execute(SQL.lock_count_job, count_job_id)\n    job", "job"),
         ),
-        test="tests/inventory/test_counting.py::test_a_shelf_counted_by_two_people_at_once_is_booked_once",
+        test="tests/inventory/test_counting.py::test_who_counts_a_shelf_while_another_does_is_told_that_it_is_counted",
     ),
     Case(
         name="what was called off is not opened by an old message",

@@ -59,7 +59,6 @@ PRODUCTS = [
                          {"name": "number", "label": "Number", "max_length": 2, "pattern": "[0-9]{1,2}"}]},
 ]  # fmt: skip
 
-STOCKED = "doorstep_stocked"
 STOCK = {"north": {"MUG": 10, "CARD": 100, "GLASS": 5}, "south": {"MUG": 4, "CARD": 50}, "workshop": {"JERSEY": 20}}
 CUSTOMER = {"name": "Ada Lovelace", "email": "ada@example.test", "phone": "+447700900123", "locale": "en"}
 ADDRESS = {
@@ -240,8 +239,8 @@ _KEY = b"one key for every test's shop"
 def stocked(server: embedded.Server, template: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
     """The name of the database with the shop in it, loaded once a run, that tests of it clone."""
     with turn(server_folder(tmp_path_factory, worker_id).parent / "stocked.lock"):
-        asyncio.run(make_once(server, STOCKED, template, _stock))
-    return STOCKED
+        asyncio.run(make_once(server, f"{template}_stocked", template, _stock))
+    return f"{template}_stocked"
 
 
 @cache

@@ -47,12 +47,12 @@ class Shelf(msgspec.Struct, frozen=True, kw_only=True):
 
     sku_id: int
     location_id: int
-    on_hand: int
-    reserved: int
-    safety_stock: int
-    damaged: int
-    quality_control: int
-    oversell_limit: int
+    on_hand: int = 0
+    reserved: int = 0
+    safety_stock: int = 0
+    damaged: int = 0
+    quality_control: int = 0
+    oversell_limit: int = 0
 
     @property
     def uncovered(self) -> int:
@@ -98,14 +98,15 @@ async def plan_under_lock(
     Raises Conflict when a counter would fall below zero, or when work that has begun is in the way; StartAgain when
     others were faster.
     """
-    await tx.execute(SQL.make_stock_rows, *_columns(keys))
-    guess = await shelves(tx, keys)
+    guess = {key: Shelf(sku_id=key[0], location_id=key[1]) for key in keys} | await shelves(tx, keys)
     short = _short(guess, await plan(guess))
     if short:
         await claimants.lock(tx, short)
-        await lock_stock(
-            tx, sku_ids={sku_id for sku_id, _ in keys}
-        )  # everywhere: what gives way may come from elsewhere
+    await tx.execute(
+        SQL.make_stock_rows, *_columns(keys)
+    )  # it waits for whoever changes them, so not before the orders
+    if short:  # everywhere: what gives way may come from elsewhere
+        await lock_stock(tx, sku_ids={sku_id for sku_id, _ in keys})
     else:
         await lock_stock(tx, keys=keys)
     found = await shelves(tx, keys)
@@ -176,7 +177,8 @@ async def _refused(tx: Tx, left: Mapping[Key, int], claimants: Claimants) -> Con
     (key, units), *_ = left.items()
     numbers = await claimants.at_work(tx, left)
     return Conflict(
-        f"{units} units fewer would be left than orders need that are being worked on: {', '.join(numbers)}. "
+        f"{units} {'unit' if units == 1 else 'units'} fewer would be left than orders need that are being worked on: "
+        f"{', '.join(numbers)}. "
         "Take the work back, or say there that the units are missing.",
         extra={"sku_id": key[0], "location_id": key[1], "missing": units, "orders": numbers},
     )
