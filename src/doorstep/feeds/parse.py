@@ -73,6 +73,8 @@ class Parser:
         except UnicodeDecodeError:
             self._unreadable(made, "encoding", raw)
             return
+        if self._line == 1:
+            text = text.removeprefix("\ufeff")
         if self._is_csv and self._columns is None:
             self._columns = self._head(text)
         else:
@@ -122,15 +124,19 @@ class Parser:
     def _ndjson(self, made: Batch, text: str) -> None:
         try:
             row = self._fast.decode(text)
-        except msgspec.ValidationError:
+        except msgspec.ValidationError:  # it is told at the first wrong field: what follows may be no JSON at all
             row = None
         except (msgspec.DecodeError, RecursionError):
             self._unreadable(made, "not_json", text)
             return
-        if row is not None and "\0" not in row.sku:
+        if row is not None and "\0" not in row.sku + row.location:
             self._row(made, row.sku.strip(), row.location.strip(), str(row.on_hand))
             return
-        given: Any = msgspec.json.decode(text)
+        try:
+            given: Any = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            self._unreadable(made, "not_json", text)
+            return
         sku, place = (given.get("sku"), given.get("location", "")) if isinstance(given, dict) else (None, "")
         if not isinstance(sku, str) or not isinstance(place, str) or "\0" in sku + place:
             self._unreadable(made, "nul" if "\\u0000" in text else "no_sku", text)
@@ -203,19 +209,35 @@ async def _pieces(chunks: AsyncIterator[bytes], gzipped: bool) -> AsyncIterator[
             for start in range(0, len(chunk), _PIECE):
                 yield chunk[start : start + _PIECE]
         return
-    unzip = zlib.decompressobj(wbits=31)
+    archive = _Archive()
     try:
         async for chunk in chunks:
-            for piece in _unzipped(unzip, chunk):
+            for piece in archive.unzipped(chunk):
                 yield piece
     except zlib.error as error:
         raise Malformed(f"The file is no gzip archive, or a damaged one: {error}") from None
-    if not unzip.eof:
+    if not archive.whole:
         raise Malformed("The gzip archive is cut short.")
 
 
-def _unzipped(unzip: Any, chunk: bytes) -> Iterator[bytes]:
-    """A chunk unpacked in pieces of bounded size, however far it expands."""
-    while chunk and not unzip.eof:
-        yield unzip.decompress(chunk, _PIECE)
-        chunk = unzip.unconsumed_tail
+class _Archive:
+    """A gzip file. It may hold several members, one after the other, and zeros behind the last, as gzip allows."""
+
+    def __init__(self) -> None:
+        self._unzip = zlib.decompressobj(wbits=31)
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing."""
+        return self._unzip.eof
+
+    def unzipped(self, chunk: bytes) -> Iterator[bytes]:
+        """A chunk unpacked in pieces of bounded size, however far it expands."""
+        while chunk:
+            if self._unzip.eof:
+                chunk = chunk.lstrip(b"\0")
+                if not chunk:
+                    return
+                self._unzip = zlib.decompressobj(wbits=31)
+            yield self._unzip.decompress(chunk, _PIECE)
+            chunk = self._unzip.unused_data if self._unzip.eof else self._unzip.unconsumed_tail
