@@ -211,3 +211,35 @@ async def test_rows_lost_in_a_crash_of_the_database_are_told_and_sent_again(worl
     await work(world)
     assert await state(world, feed) == ("done", None)
     assert (await world.stock("MUG"))["on_hand"] == 7
+
+
+async def test_a_database_that_crashes_while_rows_arrive_leaves_no_half_of_a_file(world: World) -> None:
+    feed = await received(world, "feed", "sku,on_hand\nMUG,7\nCARD,12\n")
+    async with world.brand.transaction() as tx:
+        await tx.execute("DELETE FROM feed_rows WHERE sku = 'MUG'")  # it crashed between two batches, and came back
+    await work(world)
+    assert await state(world, feed) == ("failed", "rows_lost")
+    assert [(await world.stock(sku))["on_hand"] for sku in ("MUG", "CARD")] == [10, 10]
+
+
+async def test_a_feed_canceled_halfway_and_sent_anew_is_applied_whole(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It comes anew while the worker still has its job in hand, and says otherwise of a shelf that it has changed.
+    monkeypatch.setattr(applying, "FEED_SLICE", 1)
+    feed = await received(world, "feed", "sku,on_hand\nMUG,7\nCARD,12\n")
+    slice_of, calls = applying._slice, []
+
+    async def interrupted(tx: Tx, feed_id: Any) -> Feed:
+        calls.append(feed_id)
+        if len(calls) == 2:
+            async with world.brand.transaction() as other:
+                await feeds.cancel(other, feed_id=feed_id, now=LATER)
+            await received(world, "feed", "sku,on_hand\nMUG,9\nCARD,12\n")
+        return await slice_of(tx, feed_id)
+
+    monkeypatch.setattr(applying, "_slice", interrupted)
+    await work(world)
+    assert await state(world, feed) == ("done", None)
+    assert [(await world.stock(sku))["on_hand"] for sku in ("MUG", "CARD")] == [9, 12]
+    assert await world.faults() == []

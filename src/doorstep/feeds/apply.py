@@ -34,7 +34,8 @@ async def work_on(work: Work) -> None:
         feed = await work.brand.run(lambda tx: _compare(tx, feed_id))
     while feed.state == "applying":
         feed = await work.brand.run(lambda tx: _slice(tx, feed_id))
-    await work.brand.run(work.finish)
+    if not await work.brand.run(lambda tx: _leave(tx, work)):
+        await work_on(work)
 
 
 async def _turn(tx: Tx, work: Work) -> Feed | None:
@@ -50,6 +51,14 @@ async def _turn(tx: Tx, work: Work) -> Feed | None:
     if feed.state == "waiting":
         await tx.execute(SQL.hold, feed.feed_id, "checking", None)
     return as_feed(await tx.fetchrow(SQL.feed, feed.feed_id))
+
+
+async def _leave(tx: Tx, work: Work) -> bool:
+    """End the job; not when the feed was canceled and has come anew meanwhile: it was told of this job, none other."""
+    if (await _locked(tx, work.job.subject)).state in ("checking", "applying"):
+        return False
+    await work.finish(tx)
+    return True
 
 
 async def _take_turns(tx: Tx, feed: Feed) -> bool:
@@ -99,8 +108,10 @@ async def _hopeless(tx: Tx, feed: Feed, here: int) -> str | None:
     """Why there is nothing to compare, as a word."""
     if not feed.rows_read:
         return "empty"
-    if not here and feed.rows_bad < feed.rows_read:
-        return "rows_lost"  # PostgreSQL crashed: what is not in its log is gone. Sent again, all is well
+    if here < feed.rows_read - feed.rows_bad:
+        return (
+            "rows_lost"  # PostgreSQL crashed: what is not in its log is gone, or its beginning. Sent again, all is well
+        )
     newer = await inventory.fed_after(tx, location_ids=feed.location_ids, as_of=feed.as_of)
     return "older" if newer else None
 
@@ -205,7 +216,7 @@ async def _correct(tx: Tx, feed: Feed, told: Sequence[Told], now: datetime) -> M
         tx,
         told=told,
         as_of=feed.as_of,
-        reference=movement_reference(feed.feed_id),
+        reference=movement_reference(feed),
         reason=f"feed {feed.reference}",
         actor=feed.actor,
         now=now,

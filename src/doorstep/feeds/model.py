@@ -106,7 +106,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Applied(Event, frozen=True, kw_only=True):
-    """A feed is in the book: its rows are movements with the reference `feed:` and its id."""
+    """A feed is in the book: its rows are movements with the reference `feed:`, its id, `:` and its attempt."""
 
     KIND: ClassVar[str] = "feeds.applied"
     feed_id: UUID
@@ -123,6 +123,8 @@ def as_feed(row: Any) -> Feed:
     return Feed(**{field: row[field] for field in Feed.__struct_fields__})
 
 
-def movement_reference(feed_id: UUID) -> str:
-    """Under which a feed's movements stand in the ledger."""
-    return f"feed:{feed_id.hex}"
+def movement_reference(feed: Feed) -> str:
+    """Under which a feed's movements stand in the ledger: once for each attempt, for one that was canceled halfway and
+    is sent anew may say otherwise of the same shelf.
+    """
+    return f"feed:{feed.feed_id.hex}:{feed.attempt}"

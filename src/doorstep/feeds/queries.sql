@@ -74,7 +74,8 @@ SET LOCAL work_mem = '64MB'
 ANALYZE feed_rows
 
 -- name: rows_here
-SELECT count(*) FROM feed_rows WHERE attempt = $1
+-- The good ones.
+SELECT count(on_hand) FROM feed_rows WHERE attempt = $1
 
 -- name: compare
 -- All rows against the book as of the feed's moment ($3), in one snapshot: what is bad, what is the same, what differs. A key
