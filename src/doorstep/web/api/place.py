@@ -93,10 +93,10 @@ async def _read(receive: Any, held: Held) -> bytes:
     if message["type"] == "http.request" and not message.get("more_body", False):
         pieces = [body]
     else:
-        pieces = []
+        pieces, size = [], 0
         while message["type"] == "http.request":
             pieces.append(message.get("body", b""))
-            size = sum(map(len, pieces))
+            size += len(pieces[-1])
             if size > BODY_BYTES:
                 raise _too_large()
             if size > held.size:
