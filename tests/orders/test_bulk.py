@@ -91,7 +91,7 @@ async def test_one_number_twice_in_a_body_is_one_order(door: Door) -> None:
         assert found[2]["problem"]["fields"] == ["lines"]
     # Express goes first in the intake, but not before an earlier line with its own number.
     swift = msgspec.json.encode({**body_of("D-3", "MUG", quantity=2), "service": "express"}) + b"\n"
-    assert [one["status"] for one in await door.send(line("D-3"), swift)] == [201, 409]
+    assert [one["status"] for one in await door.send(line("D-3") + swift)] == [201, 409]
     assert await door.placed() == 3
 
 
@@ -192,14 +192,34 @@ class Full(Intake):
         return [Outcome(problem=Problem("So it is.")) for _ in placings]
 
 
-async def ask(database: Database, intake: Full, lines: int) -> httpx2.Response:
-    """Send a body to an application with this intake."""
+class Slow(Intake):
+    """An intake that takes its time, and counts whom it was asked for while it had them in hand."""
+
+    def __init__(self, brand: Brand) -> None:
+        super().__init__(brand)
+        self.inside: Counter[tuple[str, str]] = Counter()
+        self.parts = self.most_parts = self.most_of_one = 0
+
+    async def submit_all(self, placings: Sequence[Placing]) -> list[Outcome]:
+        self.inside.update(placing.key for placing in placings)
+        self.parts += 1
+        self.most_parts = max(self.most_parts, self.parts)
+        self.most_of_one = max(self.most_of_one, *self.inside.values())
+        for _ in range(1_000):
+            await asyncio.sleep(0)
+        self.parts -= 1
+        self.inside.subtract(placing.key for placing in placings)
+        return [Outcome(problem=Problem("So it is.")) for _ in placings]
+
+
+async def ask(database: Database, intake: Intake, lines: int, *, numbers: int = 10**6) -> httpx2.Response:
+    """Send a body to an application with this intake; after so many numbers the first comes again."""
     async with database.shared() as tx:
         _, key = await create(tx, brand="main", name=f"full {new_id()}", scope="write")
     app = create_app(Settings(), database=database, handlers=HANDLERS, make_intake=lambda _: intake)
     transport = httpx2.ASGITransport(cast(Any, app))
     async with httpx2.AsyncClient(transport=transport, base_url="http://shop") as client:
-        body = b"".join(line(f"Q-{n}") for n in range(lines))
+        body = b"".join(line(f"Q-{n % numbers}") for n in range(lines))
         headers = {"authorization": f"Bearer {key}", "content-type": NDJSON}
         return await client.post("/v1/orders:batch", content=body, headers=headers)
 
@@ -214,6 +234,14 @@ async def test_too_many_waiting_refuse_the_request_at_its_start_and_hold_it_up_l
     assert (held.status_code, full.times, full.taken) == (200, 0, 2 * BULK_TOGETHER)
     tired = await ask(database, Full(world.brand, 50), BULK_TOGETHER + 1)
     assert msgspec.json.decode(tired.content.splitlines()[-1])["status"] == 503
+
+
+async def test_the_intake_is_never_asked_for_one_number_twice_at_a_time(world: World, database: Database) -> None:
+    for numbers, together in ((10**6, 2), (BULK_TOGETHER + 50, 1), (BULK_TOGETHER // 5, 1)):
+        slow = Slow(world.brand)
+        found = await ask(database, slow, 4 * BULK_TOGETHER, numbers=numbers)
+        assert len(found.content.splitlines()) == 4 * BULK_TOGETHER
+        assert (slow.most_of_one, slow.most_parts) == (1, together)
 
 
 async def test_half_of_the_queue_is_for_those_who_come_alone(world: World) -> None:

@@ -202,6 +202,31 @@ async def test_a_second_transaction_begins_only_when_much_waits_and_never_a_thir
     assert sum(sizes) == len(waiting)
 
 
+async def test_an_express_order_overtakes_standard_ones_that_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake = Intake(world.brand)
+    assert (await intake.submit(order("which lane a service has is known now"))).new
+    batches: list[list[str]] = []
+    go = asyncio.Event()
+
+    async def hold(brand: Any, networks: Any, placings: list[Placing]) -> list[Any]:
+        batches.append([placing.order.number for placing in placings])
+        await go.wait()
+        return [Outcome(problem=Problem("enough seen"))] * len(placings)
+
+    monkeypatch.setattr("doorstep.orders.intake.place_batch", hold)
+    waiting = [asyncio.ensure_future(intake.submit(order("in hand")))]
+    await eventually(lambda: len(batches) == 1)
+    waiting += [asyncio.ensure_future(intake.submit(order(f"S-{n}"))) for n in range(2)]
+    waiting.append(asyncio.ensure_future(intake.submit(order("E", service="express"))))
+    await eventually(lambda: intake.standing.orders == 3)
+    go.set()
+    await asyncio.gather(*waiting)
+    await intake.close()
+    assert batches == [["in hand"], ["E", "S-0", "S-1"]]
+
+
 async def test_what_waits_when_the_intake_closes_is_placed_and_nothing_more_is_taken(world: World) -> None:
     intake = Intake(world.brand)
     waiting = [asyncio.ensure_future(intake.submit(order(f"O-{n}"))) for n in range(10)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sabotage.case import Case, Edit
 from tests.sabotage.feeds import FEEDS
+from tests.sabotage.intake import INTAKE
 from tests.sabotage.room import ROOM
 from tests.sabotage.staff import STAFF
 from tests.sabotage.supply import SUPPLY
@@ -436,4 +437,17 @@ JOURNAL = (
     ),
 )
 
-CASES: tuple[Case, ...] = (*STOCK, *ROOM, *SUPPLY, *FEEDS, *CARTS, *NEWS, *DOORS, *ORDERS, *ONCE, *JOURNAL, *STAFF)
+CASES: tuple[Case, ...] = (
+    *STOCK,
+    *ROOM,
+    *SUPPLY,
+    *FEEDS,
+    *CARTS,
+    *NEWS,
+    *DOORS,
+    *ORDERS,
+    *INTAKE,
+    *ONCE,
+    *JOURNAL,
+    *STAFF,
+)

@@ -159,6 +159,24 @@ async def test_without_room_a_request_is_refused_before_its_body_is_read(door: D
     assert await door.world.value("SELECT count(*) FROM orders") == 2
 
 
+async def test_a_full_queue_refuses_a_request_before_its_body_is_read(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal read
+        read += 1
+        yield encoded("G-3")
+
+    monkeypatch.setattr("doorstep.orders.queue.ORDERS_WAITING", 0)
+    answer = await door.client.post(PATH, content=body())
+    assert (answer.status_code, answer.headers["retry-after"], read) == (503, "1", 0)
+    monkeypatch.undo()
+    assert (await door.client.post(PATH, content=body())).status_code == 201
+    assert read == 1
+
+
 async def test_who_hangs_up_while_much_waits_loses_their_place(door: Door) -> None:
     intake: Intake = await door.app.state.intakes(door.world.brand)
     await door.world.fill({"north": {"CARD": 10_000}})
@@ -175,7 +193,7 @@ async def test_who_hangs_up_while_much_waits_loses_their_place(door: Door) -> No
         gone = asyncio.create_task(_hang_up(door, encoded("H-gone"), sent))
         await eventually(lambda: intake.standing.orders == 3)
         sent.set()
-        await gone
+        await asyncio.wait_for(gone, 20)
     assert [status for status, _, _ in await asyncio.gather(*before)] == [201] * len(before)
     assert await door.world.value("SELECT count(*) FROM orders WHERE number = 'H-gone'") == 0
 
