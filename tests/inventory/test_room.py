@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -186,3 +187,27 @@ async def test_a_counter_below_nothing_is_refused_in_words(lamps: World, deltas:
     with pytest.raises(Conflict):
         await adjust(lamps, **deltas)
     assert (await lamps.stock("LAMP"))["on_hand"] == 10
+
+
+async def test_what_is_set_aside_gives_way_and_waits_for_the_next_delivery(lamps: World) -> None:
+    soon, release = MONDAY + timedelta(days=3), MONDAY + timedelta(days=9)
+    await lamps.expect("PO-1", "VASE", 4, soon)
+    await lamps.expect("PO-2", "VASE", 4, soon + timedelta(days=3))
+    async with lamps.brand.transaction() as tx:
+        terms = inventory.BeyondStockTerms(sku="VASE", kind="preorder", cap=9, release_at=release)
+        await inventory.put_terms(tx, [terms])
+    first, second = [await lamps.placed(("VASE", 2)) for _ in range(2)]
+    await lamps.fill({"north": {"VASE": 4}}, reference="PO-1")
+    await lamps.settle()
+    assert (await lamps.stock("VASE"))["reserved"] == 4
+    key = lamps.skus["VASE"], lamps.places["north"]
+    claimants = orders.Claimants()
+    await lamps.brand.run(
+        lambda tx: inventory.count(tx, reference="C-9", counted={key: 3}, claimants=claimants, actor="test", now=MONDAY)
+    )
+    assert [(one.order_id, one.quantity) for one in claimants.moved] == [(second, 1)]
+    await lamps.settle()
+    assert (await lamps.stock("VASE"))["reserved"] == 3
+    assert await lamps.value("SELECT promised FROM incoming WHERE reference = 'PO-2'") == 1
+    assert [sum(line.backordered for line in await lamps.lines(one)) for one in (first, second)] == [2, 2]
+    assert await lamps.faults() == []
