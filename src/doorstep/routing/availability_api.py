@@ -38,10 +38,15 @@ async def ask_availability(brand: Brand, data: AskAvailability) -> Answer:
     """What may be sold now of each SKU, and promised by later dates. Not from a cache: what an order would find at this
     moment. A SKU that is switched off, or unknown, is `not_sold`.
     """
-    cart = parse("cht", data.cart_hold) if data.cart_hold else None
+    return Answer(status=200, content=await answered(brand, data), replayed=False)
+
+
+async def answered(brand: Brand, asked: AskAvailability) -> bytes:
+    """The answer as JSON."""
+    cart = parse("cht", asked.cart_hold) if asked.cart_hold else None
     async with brand.reading() as tx:
-        found = await availability(tx, shared(brand), channel=data.channel, skus=data.skus, cart=cart)
-    return Answer(status=200, content=_encode(found), replayed=False)
+        found = await availability(tx, shared(brand), channel=asked.channel, skus=asked.skus, cart=cart)
+    return _encode(found)
 
 
 HANDLERS = (ask_availability,)

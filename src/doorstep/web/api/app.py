@@ -18,12 +18,12 @@ from doorstep.kit.errors import Malformed
 from doorstep.kit.limits import BODY_BYTES
 from doorstep.orders.intake import Intake, Standing
 from doorstep.settings import Settings
-from doorstep.web.api import context, inject, openapi
+from doorstep.web.api import ask, context, inject, openapi, place
 from doorstep.web.api.answers import Reply
 from doorstep.web.api.body import StrictBody
 from doorstep.web.api.keys import Keys
 from doorstep.web.api.metrics import Metrics
-from doorstep.web.api.place import PATH, PlaceRoute
+from doorstep.web.api.place import PlaceRoute
 from doorstep.web.api.problems import render, respond
 
 log = structlog.get_logger()
@@ -60,8 +60,9 @@ class Api(Litestar):
             )
             return
         try:
-            if scope["path"] == PATH and scope["method"] == "POST" and self.state.place:
-                await self.state.place(scope, receive, sending)
+            short = self.state.short.get(scope["path"]) if scope["method"] == "POST" else None
+            if short:
+                await short(scope, receive, sending)
             else:
                 await super().__call__(scope, receive, sending)
         finally:
@@ -93,11 +94,14 @@ def create_app(
     )
     intakes, keys = Intakes(make_intake), Keys(own)
     app = routes or make_routes(handlers)
+    short: dict[str, Any] = {ask.PATH: ask.AskRoute(keys)} if handlers is None else {}
+    if make_intake:
+        short[place.PATH] = PlaceRoute(keys, intakes, lambda brand: inject.pages_of(settings, brand))
     app.state.update(
         settings=settings,
         database=own,
         api_keys=keys,
-        place=PlaceRoute(keys, intakes, lambda brand: inject.pages_of(settings, brand)) if make_intake else None,
+        short=short,
         metrics=Metrics(own, intakes.standing),
         ports=dict(ports or {}),
         reactions=tuple(reactions),

@@ -14,24 +14,19 @@ from typing import Any, Final
 import msgspec
 
 from doorstep.db import Brand
-from doorstep.kit.errors import Forbidden, Malformed, Problem, TooLarge
-from doorstep.kit.limits import BODY_BYTES
+from doorstep.kit.errors import Forbidden, Problem
 from doorstep.orders import Intake, Outcome, PlaceOrder, Placing
-from doorstep.orders.queue import Held
 from doorstep.web.api import context
 from doorstep.web.api.body import decode
 from doorstep.web.api.keys import Keys
 from doorstep.web.api.problems import noted, render
+from doorstep.web.api.reading import HungUp, length_of, read_body
 
 PATH: Final = "/v1/orders"
 _decoder = msgspec.json.Decoder(PlaceOrder)
 _encode = msgspec.json.Encoder().encode
 _JSON = (b"content-type", b"application/json")
 _REPLAY = (b"idempotent-replay", b"true")
-
-
-class HungUp(Exception):
-    """The sender is gone; nobody is there to be answered."""
 
 
 class PlaceRoute:
@@ -59,8 +54,8 @@ class PlaceRoute:
             raise Forbidden("This key may only read.")
         context.principal.set(found)
         intake = await self._intake(found.brand)
-        with intake.held(_length(scope["headers"])) as held:
-            order = decode(await _read(receive, held), _decoder)
+        with intake.held(length_of(scope["headers"])) as held:
+            order = decode(await read_body(receive, held), _decoder)
             outcome = await _placed(intake, Placing.of(order, found.actor), receive)
             if outcome.answer is None:
                 raise outcome.problem or Problem("The order could not be placed.")
@@ -72,50 +67,6 @@ class PlaceRoute:
     async def _intake(self, brand: Brand) -> Intake:
         found: Intake = await self._intakes(brand)
         return found
-
-
-def _length(headers: list[tuple[bytes, bytes]]) -> int:
-    """What the request says of its body's length; 0 when it says nothing. Raises TooLarge."""
-    for name, value in headers:
-        if name == b"content-length":
-            if not value.isdigit():
-                raise Malformed("Content-Length is not a number.")
-            if int(value) > BODY_BYTES:
-                raise _too_large()
-            return int(value)
-    return 0
-
-
-async def _read(receive: Any, held: Held) -> bytes:
-    """The body. Raises TooLarge, Malformed without one, Unavailable when it outgrows the room; HungUp."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body", False):
-        pieces = [body]
-    else:
-        pieces, size = [], 0
-        while message["type"] == "http.request":
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            if size > BODY_BYTES:
-                raise _too_large()
-            if size > held.size:
-                held.more(size - held.size)
-            if not message.get("more_body", False):
-                break
-            message = await receive()
-        else:
-            raise HungUp
-        body = b"".join(pieces)
-    if len(body) > BODY_BYTES:
-        raise _too_large()
-    if not body:
-        raise Malformed("A JSON body is needed.")
-    return body
-
-
-def _too_large() -> TooLarge:
-    return TooLarge("Request Entity Too Large")
 
 
 async def _placed(intake: Intake, placing: Placing, receive: Any) -> Outcome:
