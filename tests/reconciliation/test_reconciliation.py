@@ -111,6 +111,29 @@ async def test_a_claim_without_its_line_is_given_back(world: World) -> None:
     assert await causes(world) == []
 
 
+async def test_claims_at_a_location_that_is_not_ones_own_stay(world: World) -> None:
+    order_id = new_id()
+    claims = [
+        Claim(order_id=order_id, line_no=1, sku_id=world.skus["MUG"], location_id=world.places[place], quantity=2)
+        for place in ("north", "south")
+    ]
+    async with world.brand.transaction() as tx:
+        await inventory.claim(tx, claims=claims)
+    async with world.brand.transaction() as tx:
+        await reconciliation.repair(
+            tx,
+            differences=await reconciliation.find(tx, limit=9),
+            trust="ledger",
+            reference="mine",
+            actor="ada",
+            now=LATER,
+            location_ids=[world.places["south"]],
+        )
+    reserved = "SELECT reserved FROM stock WHERE sku_id = $1 AND location_id = $2"
+    left = {place: await world.value(reserved, world.skus["MUG"], world.places[place]) for place in ("north", "south")}
+    assert left == {"north": 2, "south": 0}
+
+
 async def test_what_is_gone_by_the_time_of_the_repair_is_left_alone(world: World) -> None:
     await meddle(world, "UPDATE stock SET on_hand = 11 WHERE sku_id = 1 AND on_hand = 10")
     stale = await found(world)

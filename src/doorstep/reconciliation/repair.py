@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -22,12 +22,20 @@ class Repaired(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def repair(
-    tx: Tx, *, differences: Sequence[Difference], trust: Trust, reference: str, actor: str, now: datetime
+    tx: Tx,
+    *,
+    differences: Sequence[Difference],
+    trust: Trust,
+    reference: str,
+    actor: str,
+    now: datetime,
+    location_ids: Collection[int] | None = None,
 ) -> Repaired:
     """Put differences right, all of one kind: claims without a line, counters and ledgers, or what a feed says.
 
     Claims are given back (`released`), counters and ledgers brought together (`reconciled`, see `inventory.mend`), and
-    the book follows the location's (`counted`). `reference` is new for each call.
+    the book follows the location's (`counted`). `reference` is new for each call. A line's claims may stand at several
+    locations: only those at `location_ids` are given back (None: everywhere).
     """
     wanted = [one for one in differences if one.repairable]
     claims = [one for one in wanted if one.order_id is not None]
@@ -38,7 +46,7 @@ async def repair(
     left = len(differences) - len(wanted)
     done = failed = 0
     if claims:
-        done = await _give_back(tx, claims, reference, actor, now)
+        done = await _give_back(tx, claims, location_ids, reference, actor, now)
     elif books:
         done, failed = await _follow(tx, books, now)
     elif own:
@@ -48,7 +56,14 @@ async def repair(
     return Repaired(repaired=done, gone=len(wanted) - done - failed, left=left + failed)
 
 
-async def _give_back(tx: Tx, lines: Sequence[Difference], reference: str, actor: str, now: datetime) -> int:
+async def _give_back(
+    tx: Tx,
+    lines: Sequence[Difference],
+    location_ids: Collection[int] | None,
+    reference: str,
+    actor: str,
+    now: datetime,
+) -> int:
     """Claims that no line needs go back to where they came from."""
     named = [(one.order_id, one.line_no) for one in lines if one.order_id is not None]
     await orders.lock(tx, [order_id for order_id, _ in named])
@@ -60,7 +75,7 @@ async def _give_back(tx: Tx, lines: Sequence[Difference], reference: str, actor:
     for row in rows:
         key = row["order_id"], row["line_no"]
         units = min(row["open"], held[key] - row["units"])
-        if units > 0:
+        if units > 0 and (location_ids is None or row["location_id"] in location_ids):
             held[key] -= units
             fields = ("order_id", "line_no", "sku_id", "location_id")
             claims.append(Claim(**{field: row[field] for field in fields}, quantity=units))

@@ -129,7 +129,13 @@ def _deed(staff: Staff, differences: Sequence[Difference], trust: Trust) -> Any:
     async def deed(tx: Tx, now: datetime) -> Repaired:
         reference = f"console:{new_id().hex}"
         return await reconciliation.repair(
-            tx, differences=differences, trust=trust, reference=reference, actor=staff.actor, now=now
+            tx,
+            differences=differences,
+            trust=trust,
+            reference=reference,
+            actor=staff.actor,
+            now=now,
+            location_ids=staff.location_ids,
         )
 
     return deed
