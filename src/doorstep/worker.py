@@ -85,24 +85,24 @@ class BrandWorker:
         In a burst of orders, most rounds are for express orders only.
         """
         started, resting = monotonic(), self._courtesy.rests()
-        done = await self._turn(resting=resting, gather=True)
+        done = await self._turn(resting=resting)
         if done and not resting:
             self._courtesy.worked(monotonic() - started)
         return done
 
-    async def _turn(self, *, resting: bool, gather: bool) -> int:
+    async def _turn(self, *, resting: bool) -> int:
         given = await give_positions(self.brand)
         if given:
             async with self.brand.reading() as connection:
                 self._courtesy.saw(await connection.fetchval(JOURNAL_SQL.told_so_far, orders.Placed.KIND))
-        return given + await self.reactor.run_once(express_only=resting, gather=gather)
+        return given + await self.reactor.run_once(express_only=resting)
 
     async def drain(self) -> int:
         """Work until nothing is due any more: events, reactions and jobs. For tests, rehearsals and imports."""
         await self.reactor.prepare()
         total = 0
         while True:
-            done = await self._turn(resting=False, gather=False) + await self.runner.run_once()
+            done = await self._turn(resting=False) + await self.runner.run_once()
             if not done:
                 return total
             total += done

@@ -9,7 +9,6 @@ import pytest
 
 from doorstep import jobs
 from doorstep.insights import Wanted, audit, count_orders, digest, find_orders, index, rebuild
-from doorstep.journal import give_positions
 from doorstep.kit.ids import new_id, parse
 from tests.support.shop import MONDAY, Shop
 
@@ -77,9 +76,8 @@ async def test_what_waits_too_long_is_late_and_what_has_trouble_is_found_by_it(s
     await shop.send("POST", f"/v1/orders/{second['order_id']}/cancel", {"reason": "too late"})
     held = {"reason": "customer_request", "note": ""}
     await shop.send("POST", f"/v1/orders/{first['order_id']}/holds", held, expect=201)
-    await give_positions(shop.brand)
-    await shop.worker.reactor.run_once()
-    await shop.worker.reactor.run_once()
+    await shop.worker.turn()
+    await shop.worker.turn()
     assert await numbers(shop, late=True) == await numbers(shop, hold=("customer_request",)) == [first["number"]]
     assert await numbers(shop, status=("canceled",)) == [second["number"]]
     async with shop.brand.transaction() as tx:

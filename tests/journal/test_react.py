@@ -163,30 +163,6 @@ async def test_what_comes_later_gives_way_to_the_others_and_gathers_what_came_me
     assert seen[-2:] == [("soon", 1), ("later", 1)]
 
 
-async def test_a_worker_lets_what_comes_later_gather_even_when_nothing_else_is_due(journal: Journal) -> None:
-    seen: list[int] = []
-
-    async def later(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
-        seen.append(len(events))
-
-    reactor = Reactor(journal.brand, [Reaction(name="test.later", kinds=(Happened.KIND,), handler=later, later=True)])
-    await reactor.prepare()
-    order_id = await journal.order()
-    reactor._read_at = float("inf")  # the time never passes
-    for _ in range(3):
-        await journal.tell(order_id, "more")
-        await give_positions(journal.brand)
-        assert await reactor.run_once(gather=True) == 0
-    reactor._read_at = float("-inf")  # it has passed long ago
-    assert await reactor.run_once(gather=True) == 3
-    await journal.tell(order_id, "more")
-    await give_positions(journal.brand)
-    assert await reactor.run_once(gather=True) == 0
-    reactor._read_full = True  # it is behind, and need not wait
-    assert await reactor.run_once(gather=True) == 1
-    assert seen == [3, 1]
-
-
 async def test_express_is_served_before_standard_that_came_first(journal: Journal) -> None:
     standard, express = await journal.order(lane=1), await journal.order(lane=0)
     await journal.tell(standard, "standard")

@@ -44,20 +44,18 @@ class Reactor:
         pairs = [(reaction.name, kind) for reaction in reactions for kind in reaction.kinds]
         self._names, self._kinds = [name for name, _ in pairs], [kind for _, kind in pairs]
         self._read_at = -READ_WITHIN_S
-        self._read_full = False  # the last time, more was left than what comes `later` takes at once
 
     async def prepare(self) -> None:
         """Give each reaction its cursors. A reaction new in this version starts with what happens from now on."""
         async with self._brand.transaction() as tx:
             await tx.execute(SQL.ensure_cursors, list(self._reactions), PARTITIONS)
 
-    async def run_once(self, *, express_only: bool = False, gather: bool = False) -> int:
+    async def run_once(self, *, express_only: bool = False) -> int:
         """One batch of every reaction that has something to do, express lane first; returns the number of events.
 
         Looks again once the express lane had anything: standard never goes in front of express, and a round of it is
         short, for the next one looks for express orders first. What comes `later` waits until the others have nothing
-        to do, or for READ_WITHIN_S; with `gather` for that long in any case, unless it is behind. With
-        `express_only` it waits for another round.
+        to do, or for a second; with `express_only` it waits, too.
         """
         async with self._brand.reading() as connection:
             due = await connection.fetch(SQL.due_cursors, self._names, self._kinds)
@@ -68,12 +66,9 @@ class Reactor:
         done = await self._side_by_side(express)
         done = done or await self._side_by_side(standard, begun_within_s=STANDARD_ROUND_S)
         now = time.monotonic()
-        idle = not done and (self._read_full or not gather)
-        if later and not express_only and (idle or now - self._read_at > READ_WITHIN_S):
+        if later and not express_only and (not done or now - self._read_at > READ_WITHIN_S):
             self._read_at = now
-            read = await self._side_by_side(_together(later))
-            self._read_full = read >= EVENTS_GATHERED
-            done += read
+            done += await self._side_by_side(_together(later))
         return done
 
     async def _side_by_side(
