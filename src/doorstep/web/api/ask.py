@@ -1,5 +1,5 @@
-"""POST /v1/availability, asked for every page of a shop: taken before the framework, which would cost half as much
-again as the answer.
+"""POST /v1/availability, asked for every page of a shop: taken before the framework, which would cost as much again as
+the answer.
 
 What it answers is what the route of `routing.availability_api` answers, byte for byte. A test asks both.
 """
