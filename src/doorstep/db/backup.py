@@ -12,7 +12,7 @@ import os
 import re
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
@@ -221,7 +221,8 @@ async def _pump(reader: Process, writer: Process, room: str, server_major: int) 
         return whole
     except (BrokenPipeError, ConnectionResetError):
         # psql ended at an error of its own, which is the one to tell; pg_restore has nobody to write to any more.
-        reader.kill()
+        with suppress(ProcessLookupError):  # it may have read its file to the end by now
+            reader.kill()
         return False
 
 
