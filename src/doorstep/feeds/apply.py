@@ -109,9 +109,8 @@ async def _hopeless(tx: Tx, feed: Feed, here: int) -> str | None:
     if not feed.rows_read:
         return "empty"
     if here < feed.rows_read - feed.rows_bad:
-        return (
-            "rows_lost"  # PostgreSQL crashed: what is not in its log is gone, or its beginning. Sent again, all is well
-        )
+        # PostgreSQL crashed: what is not in its log is gone, or its beginning. Sent again, all is well.
+        return "rows_lost"
     newer = await inventory.fed_after(tx, location_ids=feed.location_ids, as_of=feed.as_of)
     return "older" if newer else None
 

@@ -102,9 +102,8 @@ async def plan_under_lock(
     short = _short(guess, await plan(guess))
     if short:
         await claimants.lock(tx, short)
-    await tx.execute(
-        SQL.make_stock_rows, *_columns(keys)
-    )  # it waits for whoever changes them, so not before the orders
+    # After the orders: making a row waits for whoever changes it.
+    await tx.execute(SQL.make_stock_rows, *_columns(keys))
     if short:  # everywhere: what gives way may come from elsewhere
         await lock_stock(tx, sku_ids={sku_id for sku_id, _ in keys})
     else:

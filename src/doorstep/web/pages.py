@@ -37,6 +37,7 @@ HEADERS = {
     "cache-control": "no-store",
 }
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_DIGITS = 19  # of the largest number that PostgreSQL keeps
 _FORM_FIELDS = 3 * LINES_PER_ORDER  # units and a reason for each line, and a few more
 _FORM_BYTES = 100 * _FORM_FIELDS
 UPLOAD_BYTES = 600_000  # a logo, or some thousand products
@@ -128,6 +129,12 @@ async def _parts(request: Request[Any, Any, Any]) -> list[tuple[str, Any]]:
         if isinstance(value, UploadFile):
             await value.seek(0)
     return parts
+
+
+def whole(text: str, most: int, *, least: int = 0) -> int | None:
+    """A whole number as people type one, from `least` to `most`; None when it is none."""
+    fits = text.isascii() and text.isdigit() and len(text) <= _DIGITS and least <= int(text) <= most
+    return int(text) if fits else None
 
 
 def _check_text(values: Iterable[str]) -> None:

@@ -27,7 +27,7 @@ from doorstep.web.console.floor.reads import Job
 from doorstep.web.console.floor.stages import scan, steps_of
 from doorstep.web.console.frame import show
 from doorstep.web.console.staff import Staff
-from doorstep.web.pages import form, see
+from doorstep.web.pages import form, see, whole
 
 Verb = Callable[[Tx, datetime], Awaitable[Outcome]]
 _SIZES = {"weight_g": 2_000_000, "length_mm": 20_000, "width_mm": 20_000, "height_mm": 20_000}
@@ -118,12 +118,14 @@ def _units(wanted: Mapping[str, str]) -> dict[int, int]:
     """Units by line from fields such as n1=2. Raises Invalid."""
     units = {}
     for name, text in wanted.items():
-        if not (name[1:].isascii() and name[1:].isdigit() and len(name) <= 6):
+        line_no = whole(name[1:], 99_999)
+        if line_no is None:
             raise Invalid([Fault(f"/{name[:20]}", "There is no such line.")])
-        if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= UNITS_PER_LINE):
+        count = whole(text, UNITS_PER_LINE)
+        if count is None:
             raise Invalid([Fault(f"/{name}", "Units are a whole number.")])
-        if int(text):
-            units[int(name[1:])] = int(text)
+        if count:
+            units[line_no] = count
     return units
 
 
@@ -175,10 +177,11 @@ def _sizes(fields: Mapping[str, str]) -> dict[str, int]:
     sizes, faults = {}, []
     for name, most in _SIZES.items():
         text = fields.get(name, "")
-        if text and not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most):
-            faults.append(Fault(f"/{name}", f"{name}: a whole number from 1 to {most}."))
+        size = whole(text, most, least=1)
+        if size is not None:
+            sizes[name] = size
         elif text:
-            sizes[name] = int(text)
+            faults.append(Fault(f"/{name}", f"{name}: a whole number from 1 to {most}."))
     if faults:
         raise Invalid(faults)
     return sizes

@@ -22,11 +22,11 @@ from doorstep.kit.paging import cut, decode
 from doorstep.web.console.acting import act, rehearse
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import faults_by_field, show
-from doorstep.web.console.scope import place_named, places_of
+from doorstep.web.console.scope import in_order, place_named, places_of
 from doorstep.web.console.staff import Staff
 from doorstep.web.console.stock import reads
 from doorstep.web.console.stock.reads import Counters, Loss
-from doorstep.web.pages import form, see
+from doorstep.web.pages import form, see, whole
 
 PREFIX: Final = "cnt"
 PAGE: Final = 25
@@ -105,8 +105,8 @@ async def enter(request: Asked, staff: Staff, count_job_id: str) -> Response[byt
     fields = await form(request)
     job, place = await _seen(staff, count_job_id)
     line = _line(job, fields.get("line", ""))
-    text = fields.get("counted", "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= _COUNTED_MOST):
+    counted = whole(fields.get("counted", "").strip(), _COUNTED_MOST)
+    if counted is None:
         return await _page(staff, job, place, sku=line.sku, status=422, fault="counted")
 
     async def deed(tx: Tx, now: datetime) -> None:
@@ -114,13 +114,13 @@ async def enter(request: Asked, staff: Staff, count_job_id: str) -> Response[byt
             tx,
             count_job_id=job.count_job_id,
             sku_id=line.sku_id,
-            counted=int(text),
+            counted=counted,
             claimants=orders.Claimants(),
             actor=staff.actor,
             now=now,
         )
 
-    detail = {"job": job.reference, "location": place.code, "units": int(text)}
+    detail = {"job": job.reference, "location": place.code, "units": counted}
     try:
         await act(staff, fields, deed, action="stock.enter_count", subject=line.sku, detail=detail)
     except Conflict as error:
@@ -200,9 +200,10 @@ async def _seen(staff: Staff, count_job_id: str) -> tuple[CountJob, Location]:
 
 def _line(job: CountJob, text: str) -> CountLine:
     """Raises NotFound."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+    sku_id = whole(text, 2**31 - 1)
+    if sku_id is None:
         raise NotFound("This SKU is not on the list of the job.")
-    return job.line(int(text))
+    return job.line(sku_id)
 
 
 def _progress(job: CountJob) -> int:
@@ -222,11 +223,11 @@ async def _wish(tx: Tx, fields: Mapping[str, str]) -> dict[str, Any]:
     for name, least, most in (
         ("days", 1, 3_650), ("most", 1, COUNT_LINES), ("tolerance_units", 0, 1_000_000), ("tolerance_percent", 0, 100)
     ):  # fmt: skip
-        text = fields.get(name, "").strip()
-        if not (text.isascii() and text.isdigit() and len(text) <= 7 and least <= int(text) <= most):
+        number = whole(fields.get(name, "").strip(), most, least=least)
+        if number is None:
             faults.append(Fault(f"/{name}", f"A whole number from {least} to {most}."))
         else:
-            numbers[name] = int(text)
+            numbers[name] = number
     skus: list[int] = []
     if rule == "list":
         names = fields.get("skus", "").split()[: COUNT_LINES + 1]
@@ -320,7 +321,7 @@ async def _new(
     staff: Staff, fields: Mapping[str, str], *, status: int = 200, faults: Mapping[str, str] | None = None
 ) -> Response[bytes]:
     async with staff.brand.reading() as tx:
-        here = sorted((await places_of(tx, staff)).values(), key=lambda one: (one.priority, one.code))
+        here = in_order(await places_of(tx, staff))
         now = await clock_now(tx)
     presets = {"days": "30", "most": "20", "tolerance_units": "1", "tolerance_percent": "2", "by": "not_counted"}
     return await show(
@@ -328,7 +329,7 @@ async def _new(
         "console/stock/count_new.html",
         at="stock",
         status=status,
-        here=[one for one in here if one.enabled],
+        here=here,
         rules=RULES,
         fields={**presets, "reference": f"C-{now:%y%m%d}-{new_id().hex[-4:].upper()}", **fields},
         faults=faults or {},

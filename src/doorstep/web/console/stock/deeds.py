@@ -17,6 +17,7 @@ from doorstep.web.console.scope import place_named
 from doorstep.web.console.staff import Staff
 from doorstep.web.console.stock import reads
 from doorstep.web.console.stock.reads import SQL
+from doorstep.web.pages import whole
 
 Deed = Literal["count", "receive", "adjust", "sort", "transfer", "limits", "undo"]
 DEEDS: Final[tuple[Deed, ...]] = get_args(Deed)
@@ -64,7 +65,9 @@ async def wish_of(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) 
     elif deed == "adjust":
         wish["reason"] = _reason(fields, faults)
     elif deed == "limits":
-        wish["oversell"] = _whole("oversell", fields.get("oversell", ""), faults)
+        wish["oversell"] = whole(fields.get("oversell", ""), _UNITS_MOST)
+        if wish["oversell"] is None:
+            faults.append(Fault("/oversell", f"A whole number up to {_UNITS_MOST}."))
     elif deed == "sort":
         wish |= _sorting(fields, faults)
     elif deed == "transfer":
@@ -78,18 +81,11 @@ async def wish_of(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) 
 
 def _units(deed: Deed, text: str, faults: list[Fault]) -> int:
     digits = text[1:] if deed == "adjust" and text[:1] in ("-", "+") else text
-    fits = digits.isascii() and digits.isdigit() and len(digits) <= 10 and int(digits) <= _UNITS_MOST
-    if not fits or (int(digits) == 0 and deed not in ("count", "limits")):
+    units = whole(digits, _UNITS_MOST, least=0 if deed in ("count", "limits") else 1)
+    if units is None:
         faults.append(Fault("/units", f"A whole number up to {_UNITS_MOST}."))
         return 0
-    return -int(digits) if text.startswith("-") else int(digits)
-
-
-def _whole(name: str, text: str, faults: list[Fault]) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _UNITS_MOST):
-        faults.append(Fault(f"/{name}", f"A whole number up to {_UNITS_MOST}."))
-        return 0
-    return int(text)
+    return -units if text.startswith("-") else units
 
 
 def _time(text: str, place: Location, faults: list[Fault]) -> datetime | None:
@@ -130,9 +126,8 @@ def _sorting(fields: Mapping[str, str], faults: list[Fault]) -> dict[str, State]
 
 
 async def _undo(tx: Tx, staff: Staff, sku_id: int, fields: Mapping[str, str]) -> Wish:
-    text = fields.get("movement", "")
-    fits = text.isascii() and text.isdigit() and len(text) <= 18
-    row = await tx.fetchrow(SQL.movement, int(text)) if fits else None
+    movement_id = whole(fields.get("movement", ""), 2**63 - 1)
+    row = None if movement_id is None else await tx.fetchrow(SQL.movement, movement_id)
     if row is None or row["sku_id"] != sku_id:
         raise NotFound("There is no such movement.")
     staff.require_at(row["location_id"])

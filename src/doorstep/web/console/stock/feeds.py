@@ -24,7 +24,7 @@ from doorstep.kit.paging import cut, decode
 from doorstep.web.console.acting import Noted, act
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import show, zone
-from doorstep.web.console.scope import place_named, places_of
+from doorstep.web.console.scope import in_order, place_named, places_of
 from doorstep.web.console.staff import Staff
 from doorstep.web.pages import HEADERS, form, see, upload
 
@@ -49,7 +49,7 @@ async def _list(staff: Staff, *, cursor: str = "", problem: str = "", status: in
         rows, more = cut(
             await feeds.page(tx, limit=_PAGE + 1, within=within, **before), _PAGE, lambda one: (one.feed_id,)
         )
-    fed = sorted((one for one in here.values() if one.enabled), key=lambda one: (one.priority, one.code))
+    fed = in_order(here)
     return await show(
         staff,
         "console/stock/feeds.html",

@@ -22,7 +22,7 @@ from doorstep.web.console.scope import place_named, places_of
 from doorstep.web.console.staff import Staff
 from doorstep.web.console.stock import reads
 from doorstep.web.console.stock.reads import Counters, Loss
-from doorstep.web.pages import form, see
+from doorstep.web.pages import form, see, whole
 
 _MOST: Final = 1_000_000
 _SEARCH_MOST: Final = 100
@@ -84,17 +84,13 @@ def _wish(fields: Mapping[str, str]) -> Wish:
         kind, _, digits = name.partition("-")
         if kind not in ("safety", "oversell") or not text.strip():
             continue
-        if not (_is_number(digits, 2**31 - 1) and _is_number(text.strip(), _MOST)):
+        sku_id, units = whole(digits, 2**31 - 1), whole(text.strip(), _MOST)
+        if sku_id is None or units is None:
             wrong.add(name)
             continue
-        before = limits.get(int(digits), Limits())
-        named = {"safety_stock" if kind == "safety" else "oversell_limit": int(text)}
-        limits[int(digits)] = msgspec.structs.replace(before, **named)
+        named = {"safety_stock" if kind == "safety" else "oversell_limit": units}
+        limits[sku_id] = msgspec.structs.replace(limits.get(sku_id, Limits()), **named)
     return Wish(limits=limits, wrong=frozenset(wrong))
-
-
-def _is_number(text: str, most: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= most
 
 
 async def _preview(staff: Staff, fields: Mapping[str, str]) -> Response[bytes]:

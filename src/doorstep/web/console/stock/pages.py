@@ -18,7 +18,7 @@ from doorstep.web.console.acting import act, rehearse
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import faults_by_field, show
 from doorstep.web.console.people import SQL
-from doorstep.web.console.scope import place_named, places_of
+from doorstep.web.console.scope import in_order, place_named, places_of
 from doorstep.web.console.staff import Staff
 from doorstep.web.console.stock import reads, waiting
 from doorstep.web.console.stock.deeds import REASONS, STATES, Wish, do, said_of, wish_of
@@ -89,7 +89,7 @@ async def show_sku(request: Asked, staff: Staff, sku_id: int) -> Response[bytes]
         "console/stock/sku.html",
         at="stock",
         product=product,
-        here=_in_order(here),
+        here=in_order(here),
         shelves=shelves,
         movements=movements,
         next_page=f"/console/stock/{sku_id}?{urlencode({'cursor': more})}#movements" if more else "",
@@ -210,7 +210,7 @@ async def _change(
 ) -> Response[bytes]:
     async with staff.brand.reading() as tx:
         product = await reads.product(tx, sku_id)
-        others = [one for one in _in_order(await places_of(tx, staff)) if one.location_id != place.location_id]
+        others = [one for one in in_order(await places_of(tx, staff)) if one.location_id != place.location_id]
         (counters,) = await _counters(tx, sku_id, [place])
     return await show(
         staff,
@@ -226,10 +226,6 @@ async def _change(
         fields=fields,
         faults=faults or {},
     )
-
-
-def _in_order(here: Mapping[int, Location]) -> list[Location]:
-    return sorted((one for one in here.values() if one.enabled), key=lambda place: (place.priority, place.code))
 
 
 async def _counters(tx: Tx, sku_id: int, wanted: Sequence[Location]) -> list[Counters]:

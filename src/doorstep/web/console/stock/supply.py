@@ -23,7 +23,7 @@ from doorstep.web.console.frame import faults_by_field, show
 from doorstep.web.console.scope import places_of
 from doorstep.web.console.staff import Staff
 from doorstep.web.console.stock.reads import SQL
-from doorstep.web.pages import form, see
+from doorstep.web.pages import form, see, whole
 
 PREFIX: Final = "inc"
 PAGE: Final = 25
@@ -104,15 +104,15 @@ async def cancel_supply(request: Asked, staff: Staff, incoming_id: str) -> Respo
 
 def _wish(fields: Mapping[str, str], place: Location) -> tuple[int, datetime]:
     faults = []
-    text = fields.get("quantity", "").strip()
-    if not (text.isascii() and text.isdigit() and len(text) <= 7 and 1 <= int(text) <= _MOST):
+    quantity = whole(fields.get("quantity", "").strip(), _MOST, least=1)
+    if quantity is None:
         faults.append(Fault("/quantity", f"A whole number up to {_MOST}."))
     day = evening(fields.get("expected_on", ""), place)
     if day is None:
         faults.append(Fault("/expected_on", "A day."))
-    if faults or day is None:
+    if quantity is None or day is None:
         raise Invalid(faults)
-    return int(text), day
+    return quantity, day
 
 
 def evening(text: str, place: Location) -> datetime | None:

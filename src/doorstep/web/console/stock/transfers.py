@@ -25,10 +25,10 @@ from doorstep.kit.paging import cut, decode
 from doorstep.web.console.acting import act, rehearse
 from doorstep.web.console.door import Asked, needs
 from doorstep.web.console.frame import faults_by_field, show
-from doorstep.web.console.scope import place_named, places_of
+from doorstep.web.console.scope import in_order, place_named, places_of
 from doorstep.web.console.staff import Staff
 from doorstep.web.console.stock.supply import evening
-from doorstep.web.pages import form, see
+from doorstep.web.pages import form, see, whole
 
 PREFIX: Final = "trf"
 PAGE: Final = 25
@@ -173,7 +173,7 @@ async def _plan(tx: Tx, fields: Mapping[str, str], target: Location) -> tuple[di
     products = await catalog.load(tx, [row[0] for row in rows[:_LINES_MOST]])
     units: dict[int, int] = {}
     for row in rows[:_LINES_MOST]:
-        count = _whole(row[1]) if len(row) == 2 else None
+        count = whole(row[1], _UNITS_MOST) if len(row) == 2 else None
         if not count or row[0] not in products or products[row[0]].sku_id in units:
             faults.append(Fault("/lines", " ".join(row)[:60]))
             break
@@ -188,10 +188,6 @@ async def _plan(tx: Tx, fields: Mapping[str, str], target: Location) -> tuple[di
     if faults or day is None:
         raise Invalid(faults)
     return units, day
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 7 and int(text) <= _UNITS_MOST else None
 
 
 def _fits(text: str) -> bool:
@@ -209,7 +205,7 @@ def _wish(staff: Staff, found: Transfer, fields: Mapping[str, str]) -> Wish:
     for name, counts in units.items():
         for line in found.lines:
             text = fields.get(f"{name}-{line.sku_id}", "").strip()
-            count = _whole(text or "0")
+            count = whole(text or "0", _UNITS_MOST)
             if count is None:
                 faults.append(Fault(f"/{name}-{line.sku_id}", f"A whole number up to {_UNITS_MOST}."))
             counts[line.sku_id] = count or 0
@@ -307,8 +303,8 @@ async def _new(
     staff: Staff, fields: Mapping[str, str], *, status: int = 200, faults: Mapping[str, str] | None = None
 ) -> Response[bytes]:
     async with staff.brand.reading() as tx:
-        here: Sequence[Any] = _in_order(await places_of(tx, staff))
-        everywhere = _in_order(await inventory.locations(tx))
+        here: Sequence[Any] = in_order(await places_of(tx, staff))
+        everywhere = in_order(await inventory.locations(tx))
         now = await clock_now(tx)
     return await show(
         staff,
@@ -321,10 +317,6 @@ async def _new(
         suggested=f"T-{now:%y%m%d}-{new_id().hex[-4:].upper()}",
         faults=faults or {},
     )
-
-
-def _in_order(here: Mapping[int, Location]) -> list[Location]:
-    return sorted((one for one in here.values() if one.enabled), key=lambda place: (place.priority, place.code))
 
 
 HANDLERS = (show_transfers, show_new, open_new, show_transfer, show_preview, change)
