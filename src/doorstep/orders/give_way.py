@@ -74,9 +74,7 @@ class Claimants:
     async def _claims(self, tx: Tx, short: Mapping[Key, int], of: Sequence[UUID] | None) -> list[Any]:
         """Claims that could give way, those that go first before the others; of these orders only, when given."""
         columns = [key[0] for key in short], [key[1] for key in short], list(short.values())
-        if of is None:
-            return list(await tx.fetch(SQL.who_gives_way, *columns))
-        return list(await tx.fetch(SQL.which_of_these_give_way, *columns, list(of)))
+        return list(await tx.fetch(SQL.who_gives_way, *columns, of))
 
 
 class _Given(msgspec.Struct, frozen=True, kw_only=True):

@@ -214,7 +214,8 @@ GROUP BY l.order_id, l.line_no, f.location_id
 
 -- name: who_gives_way
 -- Claims at these keys that no work stands on, and what is set aside there, those that give way first before the others, as
--- many as units are short ($3). It reads all claims, for they have no index by SKU: placing would pay for it, and this is rare.
+-- many as units are short ($3); of the orders $4 only, when given. Otherwise it reads all claims, for they have no index by SKU:
+-- placing would pay for it, and this is rare.
 SELECT order_id, line_no, sku_id, location_id, units, aside FROM (
     SELECT h.*, k.short, o.lane, c.priority, sum(h.units) OVER (PARTITION BY h.sku_id, h.location_id
         ORDER BY o.lane DESC, c.priority DESC, h.order_id DESC, h.line_no, h.aside DESC) - h.units AS before
@@ -225,30 +226,10 @@ SELECT order_id, line_no, sku_id, location_id, units, aside FROM (
             FROM fulfillment_lines l JOIN fulfillment_orders f USING (fulfillment_order_id)
             WHERE l.order_id = r.order_id AND l.line_no = r.line_no AND f.location_id = r.location_id
                 AND f.status_category IN ('activated', 'fulfilling')) work
-        WHERE r.open > work.units
+        WHERE ($4::uuid[] IS NULL OR r.order_id = ANY($4)) AND r.open > work.units
             AND (r.sku_id, r.location_id) IN (SELECT * FROM unnest($1::integer[], $2::integer[]))
         UNION ALL SELECT a.order_id, a.line_no, a.sku_id, a.location_id, a.units, true FROM set_aside a
-        WHERE a.sku_id = ANY($1)
-    ) h USING (sku_id, location_id)
-    JOIN orders o USING (order_id) JOIN channels c USING (channel_id)
-) given WHERE before < short ORDER BY lane DESC, priority DESC, order_id DESC, line_no, aside DESC
-
--- name: which_of_these_give_way
--- The same, of the orders $4 only.
-SELECT order_id, line_no, sku_id, location_id, units, aside FROM (
-    SELECT h.*, k.short, o.lane, c.priority, sum(h.units) OVER (PARTITION BY h.sku_id, h.location_id
-        ORDER BY o.lane DESC, c.priority DESC, h.order_id DESC, h.line_no, h.aside DESC) - h.units AS before
-    FROM unnest($1::integer[], $2::integer[], $3::integer[]) AS k (sku_id, location_id, short)
-    JOIN (
-        SELECT r.order_id, r.line_no, r.sku_id, r.location_id, r.open - work.units AS units, false AS aside FROM reservations r
-        CROSS JOIN LATERAL (SELECT coalesce(sum(l.quantity - l.withdrawn - l.shipped), 0)::integer AS units
-            FROM fulfillment_lines l JOIN fulfillment_orders f USING (fulfillment_order_id)
-            WHERE l.order_id = r.order_id AND l.line_no = r.line_no AND f.location_id = r.location_id
-                AND f.status_category IN ('activated', 'fulfilling')) work
-        WHERE r.order_id = ANY($4) AND r.open > work.units
-            AND (r.sku_id, r.location_id) IN (SELECT * FROM unnest($1::integer[], $2::integer[]))
-        UNION ALL SELECT a.order_id, a.line_no, a.sku_id, a.location_id, a.units, true FROM set_aside a
-        WHERE a.order_id = ANY($4) AND a.sku_id = ANY($1)
+        WHERE a.sku_id = ANY($1) AND ($4::uuid[] IS NULL OR a.order_id = ANY($4))
     ) h USING (sku_id, location_id)
     JOIN orders o USING (order_id) JOIN channels c USING (channel_id)
 ) given WHERE before < short ORDER BY lane DESC, priority DESC, order_id DESC, line_no, aside DESC
