@@ -196,7 +196,13 @@ class Database:
                 max_inactive_connection_lifetime=300,
                 # The session stays as it is between uses: we set nothing in it, so there is nothing to reset.
                 reset=_keep,
-                server_settings={"search_path": f"{schema},ext", "application_name": f"doorstep/{schema}"},
+                # No statement of ours runs long enough to be worth compiling; where tables are new and their sizes
+                # unknown, PostgreSQL thinks otherwise.
+                server_settings={
+                    "search_path": f"{schema},ext",
+                    "application_name": f"doorstep/{schema}",
+                    "jit": "off",
+                },
             )
         except GONE as error:
             raise Unavailable("The database does not answer; nothing was changed.") from error

@@ -84,7 +84,8 @@ WHERE p.order_id = n.order_id
 -- One after the other, each by its index, whatever PostgreSQL thinks of the sizes of the tables.
 SELECT t.transaction_id, t.order_id, t.kind, t.status, t.amount_minor, t.currency, t.cause, o.number,
     o.payment_token AS token, p.due_minor, b.gateway_reference AS against, b.status AS against_status,
-    (SELECT min(f.wanted_at) FROM payment_transactions f WHERE f.order_id = t.order_id AND f.kind = 'authorize') AS first_at
+    (SELECT min(f.wanted_at) FROM (SELECT * FROM payment_transactions f WHERE f.order_id = t.order_id OFFSET 0) f
+        WHERE f.kind = 'authorize') AS first_at
 FROM unnest($1::uuid[]) AS n (transaction_id)
 CROSS JOIN LATERAL (SELECT * FROM payment_transactions t WHERE t.transaction_id = n.transaction_id OFFSET 0) t
 CROSS JOIN LATERAL (SELECT * FROM payments p WHERE p.order_id = t.order_id OFFSET 0) p

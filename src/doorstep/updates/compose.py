@@ -40,11 +40,10 @@ def mail(letter: Letter, letterhead: Letterhead, *, to: str) -> EmailMessage:
     """The e-mail of a letter. Its Message-ID is that of the update, so that a repeat is known as one; mails about one
     order hang together by their References. Raises UnicodeEncodeError for an address that is not ASCII.
     """
-    language = language_of(letter.locale)
-    context = facts(letter, letterhead)
+    told = _said(letter, letterhead)
     host = urlsplit(letterhead.base_url).hostname or "localhost"
     message = EmailMessage(policy=SMTP)
-    subject = _subject(letter, context)
+    subject = told["subject"]
     if not subject.isascii():
         message["Subject"] = subject
     _write_headers(
@@ -57,33 +56,14 @@ def mail(letter: Letter, letterhead: Letterhead, *, to: str) -> EmailMessage:
             "Message-ID": f"<{show('upd', letter.update_id)}@{host}>",
             "References": f"<{show('ord', letter.order_id)}@{host}>",
             "Auto-Submitted": "auto-generated",
-            "Content-Language": language,
+            "Content-Language": told["language"],
             "MIME-Version": "1.0",
             "Content-Type": f'multipart/alternative; boundary="=_{letter.update_id.hex[8:]}"',
         },
     )
-    message.attach(_part("plain", _text(letter, context)))
-    message.attach(_part("html", _template(language, letter.kind, "html").render(context, layout="layout.html")))
+    message.attach(_part("plain", _text(told)))
+    message.attach(_part("html", _template(told["language"], "layout.html").render(told)))
     return message
-
-
-def mail_subject(letter: Letter, letterhead: Letterhead) -> str:
-    """The subject of a letter's e-mail."""
-    return _subject(letter, facts(letter, letterhead))
-
-
-def mail_text(letter: Letter, letterhead: Letterhead) -> str:
-    """The plain text of a letter's e-mail."""
-    return _text(letter, facts(letter, letterhead))
-
-
-def _subject(letter: Letter, context: Mapping[str, Any]) -> str:
-    template = _template(language_of(letter.locale), letter.kind, "subject")
-    return _one_line(template.render(context, layout="subject.txt"))
-
-
-def _text(letter: Letter, context: Mapping[str, Any]) -> str:
-    return tidy(_template(language_of(letter.locale), letter.kind, "text").render(context, layout="layout.txt"))
 
 
 def _part(subtype: str, text: str) -> EmailMessage:
@@ -106,18 +86,58 @@ def _write_headers(message: EmailMessage, headers: Mapping[str, str]) -> None:
 
 def text_message(letter: Letter, letterhead: Letterhead) -> str:
     """The text message of a letter, one line; 160 characters where the shop's address allows."""
-    template = _template(language_of(letter.locale), letter.kind, "sms")
+    told = facts(letter, letterhead)
+    shop = letter.shop[:SHOP_IN_SMS].rstrip()
     # `split` also takes the spaces that hold amounts together, which no phone's short alphabet knows.
-    return _one_line(template.render(facts(letter, letterhead), layout="sms.txt"))
+    return _one_line(f"{shop}: {_own(letter, told)[2] or _Words(letter, told).say('sms')} {told['link']}")
 
 
 def words_of(letter: Letter, letterhead: Letterhead) -> tuple[str, str]:
     """What a letter says, as text: its subject (empty for a text message) and its words."""
     if letter.channel == "sms":
         return "", text_message(letter, letterhead)
-    language, context = language_of(letter.locale), facts(letter, letterhead)
-    subject = _one_line(_template(language, letter.kind, "subject").render(context, layout="subject.txt"))
-    return subject, tidy(_template(language, letter.kind, "text").render(context, layout="layout.txt"))
+    told = _said(letter, letterhead)
+    return told["subject"], _text(told)
+
+
+def _said(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
+    """A mail's facts and its sentences: `subject`, `paragraphs`, `closing`, `button`. They are made once, as text; the
+    layouts set them.
+    """
+    told = facts(letter, letterhead)
+    words = _Words(letter, told)
+    subject, body, _ = _own(letter, told)
+    own = [" ".join(paragraph.split()) for paragraph in _BLANK.split(body) if paragraph.strip()]
+    return told | {
+        "subject": _one_line(subject or words.say("subject")),
+        "paragraphs": own or [said for part in ("what", "meaning") if (said := words.say(part))],
+        "closing": "" if own else words.say("next"),
+        "button": words.say("button"),
+    }
+
+
+class _Words:
+    """Our own words of a letter, part by part; what its kind has nothing to say of is empty."""
+
+    def __init__(self, letter: Letter, told: Mapping[str, Any]) -> None:
+        self._template = _template(language_of(letter.locale), f"{letter.kind}.jinja")
+        self._context = self._template.new_context(dict(told))
+
+    def say(self, part: str) -> str:
+        """A part's text."""
+        block = self._template.blocks.get(part)
+        return "" if block is None else "".join(block(self._context)).strip()
+
+
+def _own(letter: Letter, told: Mapping[str, Any]) -> tuple[str, str, str]:
+    """The shop's own subject, body and text message; empty where ours speaks."""
+    own = (letter.wordings or {}).get(told["language"], (None, None, None))
+    subject, body, sms = (spoken(text, told) if text else "" for text in own)
+    return subject, body, sms
+
+
+def _text(told: Mapping[str, Any]) -> str:
+    return tidy(_template(told["language"], "layout.txt").render(told))
 
 
 def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
@@ -137,12 +157,11 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
 
     # A new date stands in the message's own data; without one, the order's promise is the date.
     promised = data["promised_by"] if "version" in data else letter.promised_by
-    told = {
+    return {
         **data,
         "language": language_of(letter.locale),
         "name": letter.name,
         "shop": letter.shop,
-        "shop_short": letter.shop[:SHOP_IN_SMS].rstrip(),
         "number": letter.number,
         "items": letter.items[:ITEMS_SHOWN],
         "more": max(0, len(letter.items) - ITEMS_SHOWN),
@@ -165,10 +184,6 @@ def facts(letter: Letter, letterhead: Letterhead) -> dict[str, Any]:
         "colors": shades(letter.accent or OURS),
         "logo": f"{letterhead.base_url}{logo_path(letter.brand, letter.logo)}" if letter.logo else "",
     }
-    own = (letter.wordings or {}).get(told["language"], (None, None, None))
-    subject, body, sms = (spoken(text, told) if text else "" for text in own)
-    paragraphs = [" ".join(paragraph.split()) for paragraph in _BLANK.split(body) if paragraph.strip()]
-    return told | {"own_subject": _one_line(subject), "own_body": paragraphs, "own_sms": _one_line(sms)}
 
 
 def tidy(text: str) -> str:
@@ -218,8 +233,8 @@ def _money(amount_minor: int, currency: str, locale: Locale) -> str:
 
 
 @cache
-def _template(language: str, kind: str, part: str) -> Template:
-    return environment("doorstep.updates", language, html=part == "html").get_template(f"{kind}.jinja")
+def _template(language: str, name: str) -> Template:
+    return environment("doorstep.updates", language, html=name.endswith(".html")).get_template(name)
 
 
 def sources() -> Mapping[str, str]:

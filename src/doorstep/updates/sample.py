@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from doorstep.kit.templates import language_of
-from doorstep.updates.compose import facts, mail_subject, mail_text, text_message
+from doorstep.updates.compose import facts, text_message, words_of
 from doorstep.updates.model import Letterhead
 from doorstep.updates.store import Letter
 
@@ -40,9 +40,10 @@ def preview(
 ) -> Preview:
     """The message of a kind in a language, about a sample order; `own`: the brand's subject, body and text message."""
     letter = _letter(kind, language, brand, shop, currency, timezone, now, own)
+    subject, text = words_of(letter, letterhead)
     return Preview(
-        subject=mail_subject(letter, letterhead),
-        text=mail_text(letter, letterhead),
+        subject=subject,
+        text=text,
         sms=text_message(letter, letterhead),
         facts=facts(letter, letterhead),
     )
