@@ -1,4 +1,8 @@
-"""Every page keeps what is said of all: see `checks`. `make test-browser` looks in four ways, `make test` in one."""
+"""Every page keeps what is said of all: see `checks`.
+
+`make test-browser` looks in four ways, and at all without scripts; `make test` in one way, and without scripts at what
+customers see.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +16,9 @@ from doorstep.web.shop import buying, checkout
 from doorstep.web.shop import looking as looking_around
 from tests.browser import shop_pages
 from tests.browser.checks import CHECKS, readable_without_scripts
-from tests.browser.looks import LOOKS, Look, looking, looks_of
+from tests.browser.looks import LOOKS, REQUIRED, Look, looking, looks_of
 from tests.browser.office_pages import ALL, DOORSTEPS
-from tests.browser.pages import NO_PAGES, Page
+from tests.browser.pages import MAILBOX, NO_PAGES, SHOPPER, Page
 from tests.browser.shop_pages import SHOP
 from tests.browser.visit import Visit
 from tests.browser.world import World
@@ -42,7 +46,7 @@ async def test_a_page_keeps_what_every_page_keeps(
 
 
 @in_the_browsers_loop
-@pytest.mark.parametrize("page", ALL, ids=str)
+@pytest.mark.parametrize("page", ALL if REQUIRED else (*SHOPPER, *MAILBOX, *SHOP), ids=str)
 async def test_a_page_can_be_reached_and_read_without_scripts(browser: Browser, the_world: World, page: Page) -> None:
     async with looking(browser, LOOKS[0], scripts=False) as context:
         tab = await context.new_page()

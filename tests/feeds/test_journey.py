@@ -168,12 +168,15 @@ async def test_what_was_shipped_since_the_feeds_moment_is_not_brought_back(shop:
     await shop.audit()
 
 
-async def test_what_is_claimed_stays_and_is_told(shop: Shop) -> None:
+async def test_what_is_claimed_stays_and_is_told_and_nothing_more_is_sold_there(shop: Shop) -> None:
     await shop.place({"sku": "MUG", "quantity": 6})
     feed = await done(shop, "sku,on_hand\nMUG,5\nCARD,90\n", location="north")
-    assert (feed["state"], feed["rows_applied"], feed["rows_skipped"]) == ("done", 1, 1)
+    assert (feed["state"], feed["rows_applied"], feed["rows_skipped"], feed["units_down"]) == ("done", 1, 1, 14)
     assert await odd(shop, feed) == [("MUG", "below_claims")]
-    assert [await on_hand(shop, "MUG"), await on_hand(shop, "CARD")] == [10, 90]
+    assert [await on_hand(shop, "MUG"), await on_hand(shop, "CARD")] == [6, 90]
+    assert (await shop.stock("MUG"))["north"]["available"] == 0
+    again = await done(shop, "sku,on_hand\nMUG,5\nCARD,90\n", location="north", reference="feed-2")
+    assert (again["rows_changed"], again["units_down"], await on_hand(shop, "MUG")) == (1, 0, 6)
     await shop.audit()
 
 

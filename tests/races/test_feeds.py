@@ -110,7 +110,7 @@ async def test_a_feed_leaves_what_is_being_claimed(world: World) -> None:
         await inventory.claim(claiming, claims=[claim])
     assert await task == "below_claims"
     await late.__aexit__(None, None, None)
-    assert (await world.stock("MUG"))["on_hand"] == 10
+    assert (await world.stock("MUG"))["on_hand"] == 6
 
 
 async def received(world: World, reference: str, text: str, **more: Any) -> Feed:
@@ -185,6 +185,7 @@ async def test_a_feed_cut_short_goes_on_where_it_stopped(world: World, monkeypat
     async def dying(tx: Tx, feed_id: Any) -> Feed:
         calls.append(feed_id)
         if len(calls) == 2:
+            assert (await world.stock("CARD"))["on_hand"] == 12
             raise ConnectionError("killed")
         return await slice_of(tx, feed_id)
 
@@ -233,13 +234,14 @@ async def test_a_feed_canceled_halfway_and_sent_anew_is_applied_whole(
     async def interrupted(tx: Tx, feed_id: Any) -> Feed:
         calls.append(feed_id)
         if len(calls) == 2:
+            assert (await world.stock("CARD"))["on_hand"] == 12
             async with world.brand.transaction() as other:
                 await feeds.cancel(other, feed_id=feed_id, now=LATER)
-            await received(world, "feed", "sku,on_hand\nMUG,9\nCARD,12\n")
+            await received(world, "feed", "sku,on_hand\nMUG,9\nCARD,13\n")
         return await slice_of(tx, feed_id)
 
     monkeypatch.setattr(applying, "_slice", interrupted)
     await work(world)
     assert await state(world, feed) == ("done", None)
-    assert [(await world.stock(sku))["on_hand"] for sku in ("MUG", "CARD")] == [9, 12]
+    assert [(await world.stock(sku))["on_hand"] for sku in ("MUG", "CARD")] == [9, 13]
     assert await world.faults() == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from doorstep import feeds, inventory, reconciliation
+from doorstep import feeds, inventory, orders, reconciliation
 from doorstep.feeds import Wish
 from doorstep.inventory import Claim, Trust
 from doorstep.jobs import Runner, does
@@ -177,8 +177,21 @@ async def test_what_a_locations_own_book_says_of_claims_has_a_cause(world: World
     await told(world, "sku,on_hand\nMUG,4\nCARD,10\n", applies=False)
     assert await causes(world) == [("claims_taken_off", "MUG", 6)]
     await told(world, "sku,on_hand\nMUG,4\nCARD,10\n")
-    assert await causes(world) == [("claims_unknown_there", "MUG", 6)]
+    assert await causes(world) == [("claims_unknown_there", "MUG", 2)]
     assert (await repaired(world)).left == 1
+    assert (await world.stock("MUG"))["on_hand"] == 6
+
+
+async def test_what_was_claimed_when_a_feed_came_is_put_right_when_it_is_not_any_more(world: World) -> None:
+    order_id = await world.placed(("MUG", 6))
+    await told(world, "sku,on_hand\nMUG,4\nCARD,10\n")
+    assert await causes(world) == [("claims_unknown_there", "MUG", 2)]
+    async with world.brand.transaction() as tx:
+        await orders.cancel(tx, order_id=order_id, wanted=None, reason="customer", actor="test", now=MONDAY)
+    assert await repaired(world) == Repaired(repaired=1, gone=0, left=0)
+    assert (await world.stock("MUG"))["on_hand"] == 4
+    assert await causes(world) == []
+    assert await world.faults() == []
 
 
 async def test_the_book_follows_a_feed_row_by_row_when_a_person_says_so(world: World) -> None:

@@ -143,12 +143,12 @@ async def _slice(tx: Tx, feed_id: UUID) -> Feed:
         for one in rows
         if one["outcome"] is None
     ]
-    fates = await _correct(tx, feed, told, now)
-    await _note(tx, feed, {key: fate for key, (fate, _) in fates.items() if fate != "applied"})
-    applied = [delta for fate, delta in fates.values() if fate == "applied"]
-    up, down = sum(delta for delta in applied if delta > 0), -sum(delta for delta in applied if delta < 0)
+    fates = await _correct(tx, feed, told, movement_reference(feed), now)
+    await _note(tx, feed, {key: one for key, one in fates.items() if one[0] != "applied"})
+    applied = sum(fate == "applied" for fate, _ in fates.values())
+    up, down = (sum(max(0, sign * delta) for _, delta in fates.values()) for sign in (1, -1))
     last = rows[-1]["sku_id"], rows[-1]["location_id"]
-    await tx.execute(SQL.slice_done, feed_id, *last, len(applied), len(rows) - len(applied), up, down)
+    await tx.execute(SQL.slice_done, feed_id, *last, applied, len(rows) - applied, up, down)
     return feed
 
 
@@ -201,32 +201,37 @@ async def apply_anyway(tx: Tx, *, feed_id: UUID, now: datetime) -> Feed:
     return as_feed(await tx.fetchrow(SQL.feed, feed_id))
 
 
-async def follow(tx: Tx, *, feed_id: UUID, told: Sequence[Told], now: datetime) -> Mapping[Key, Fate]:
-    """Apply some rows of a feed, which a person chose; what became of each key (sku_id, location_id)."""
+async def follow(tx: Tx, *, feed_id: UUID, told: Sequence[Told], reference: str, now: datetime) -> Mapping[Key, Fate]:
+    """Apply some rows of a feed, which a person chose; what became of each key (sku_id, location_id). `reference` is
+    new for each call: the feed itself may have moved a part of what it says.
+    """
     feed = await _locked(tx, feed_id)
-    fates = await _correct(tx, feed, told, now)
-    await _note(tx, feed, {key: "equal" if fate == "applied" else fate for key, (fate, _) in fates.items()})
+    fates = await _correct(tx, feed, told, reference, now)
+    await _note(tx, feed, {key: ("equal", 0) if one[0] == "applied" else one for key, one in fates.items()})
     return {key: fate for key, (fate, _) in fates.items()}
 
 
-async def _correct(tx: Tx, feed: Feed, told: Sequence[Told], now: datetime) -> Mapping[Key, tuple[Fate, int]]:
+async def _correct(
+    tx: Tx, feed: Feed, told: Sequence[Told], reference: str, now: datetime
+) -> Mapping[Key, tuple[Fate, int]]:
     """Put what a feed told into the book; what became of each key, and by how many units it changed."""
     return await inventory.correct(
         tx,
         told=told,
         as_of=feed.as_of,
-        reference=movement_reference(feed),
+        reference=reference,
         reason=f"feed {feed.reference}",
         actor=feed.actor,
         now=now,
     )
 
 
-async def _note(tx: Tx, feed: Feed, outcomes: Mapping[Key, str]) -> None:
-    """Keep what became of these keys of a feed."""
+async def _note(tx: Tx, feed: Feed, outcomes: Mapping[Key, tuple[str, int]]) -> None:
+    """Keep what became of these keys of a feed, and by how many units the book went along."""
     if outcomes:
         skus, places = [key[0] for key in outcomes], [key[1] for key in outcomes]
-        await tx.execute(SQL.note_outcomes, feed.feed_id, skus, places, list(outcomes.values()))
+        words, deltas = [one[0] for one in outcomes.values()], [one[1] for one in outcomes.values()]
+        await tx.execute(SQL.note_outcomes, feed.feed_id, skus, places, words, deltas)
 
 
 async def cancel(tx: Tx, *, feed_id: UUID, now: datetime) -> Feed:

@@ -138,8 +138,8 @@ SELECT sku_id, location_id, theirs, outcome FROM feed_changes
 WHERE feed_id = $1 AND (sku_id, location_id) > ($2, $3) ORDER BY sku_id, location_id LIMIT $4
 
 -- name: note_outcomes
-UPDATE feed_changes c SET outcome = o.outcome
-FROM unnest($2::integer[], $3::integer[], $4::text[]) AS o (sku_id, location_id, outcome)
+UPDATE feed_changes c SET outcome = o.outcome, ours = c.ours + o.delta
+FROM unnest($2::integer[], $3::integer[], $4::text[], $5::integer[]) AS o (sku_id, location_id, outcome, delta)
 WHERE c.feed_id = $1 AND c.sku_id = o.sku_id AND c.location_id = o.location_id
 
 -- name: slice_done

@@ -13,8 +13,8 @@ from doorstep.inventory.claim import SQL, Key, lock_stock
 from doorstep.inventory.move import add_stock, tell_received
 from doorstep.inventory.soft import reclaim
 
-# What became of a figure: the book follows it, or had it already; somebody counted since; units are claimed that would
-# have to go; less would be there than nothing, or more than a row can hold.
+# What became of a figure: the book follows it, or had it already; somebody counted since; the book follows as far as
+# claims let it; less would be there than nothing, or more than a row can hold.
 Fate = Literal["applied", "equal", "counted_since", "below_claims", "below_zero", "too_large"]
 _MOST: Final = 1_000_000_000
 
@@ -33,8 +33,8 @@ async def correct(
     """Let the book follow what was true at `as_of`; what became of each key, and by how many units it changed.
 
     What came and went since is added to it. One movement a key, dated `as_of`, once for each reference. What has
-    expired in carts gives way; what is claimed does not. Locks the stock of all keys: call it last, once in a
-    transaction.
+    expired in carts gives way; what is claimed does not: then the book says as much as is claimed, so that nothing more
+    is sold from there. Locks the stock of all keys: call it last, once in a transaction.
     """
     by_key = {(one.sku_id, one.location_id): one.on_hand for one in told}
     keys = sorted(by_key)
@@ -49,8 +49,9 @@ async def correct(
     fates: dict[Key, tuple[Fate, int]] = {}
     for key, delta, after, floor in _figures(by_key, rows):
         fate = "counted_since" if key in counted else _fate(delta, after, floor)
-        fates[key] = fate, delta if fate == "applied" else 0
-    sums = {key: [delta, 0, 0] for key, (fate, delta) in fates.items() if fate == "applied"}
+        most = {"applied": delta, "below_claims": min(0, delta + floor - after)}
+        fates[key] = fate, most.get(fate, 0)
+    sums = {key: [delta, 0, 0] for key, (_, delta) in fates.items() if delta}
     await add_stock(tx, sums, kind="counted", reason=reason, reference=reference, actor=actor, now=as_of)
     more = [key for key, (delta, *_) in sums.items() if delta > 0]
     await tell_received(tx, more, arrived=True, actor=actor, now=now)

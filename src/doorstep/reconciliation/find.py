@@ -79,7 +79,7 @@ def _of_book(row: Any) -> Difference:
 def _cause(row: Any) -> Cause:
     """The nearest explanation of what a location's own book says."""
     more = row["theirs"] - row["ours"]
-    if row["outcome"] == "below_claims":
+    if row["outcome"] == "below_claims" and row["theirs"] < (row["reserved"] or 0):
         return "claims_unknown_there"
     if more > 0:
         if more <= row["shipped"]:

@@ -48,7 +48,7 @@ async def repair(
     if claims:
         done = await _give_back(tx, claims, location_ids, reference, actor, now)
     elif books:
-        done, failed = await _follow(tx, books, now)
+        done, failed = await _follow(tx, books, reference, now)
     elif own:
         keys = {(sku_id, place) for sku_id, place in own if place is not None}
         mended, cannot = await inventory.mend(tx, keys=keys, trust=trust, reference=reference, actor=actor, now=now)
@@ -83,7 +83,7 @@ async def _give_back(
     return len({(claim.order_id, claim.line_no) for claim in claims})
 
 
-async def _follow(tx: Tx, books: Sequence[Difference], now: datetime) -> tuple[int, int]:
+async def _follow(tx: Tx, books: Sequence[Difference], reference: str, now: datetime) -> tuple[int, int]:
     """The book follows what the feed said; how many did, and how many could not."""
     done = failed = 0
     (feed_id,) = {one.feed_id for one in books if one.feed_id is not None}
@@ -92,7 +92,7 @@ async def _follow(tx: Tx, books: Sequence[Difference], now: datetime) -> tuple[i
         for one in books
         if one.location_id is not None
     ]
-    for fate in (await feeds.follow(tx, feed_id=feed_id, told=told, now=now)).values():
+    for fate in (await feeds.follow(tx, feed_id=feed_id, told=told, reference=reference, now=now)).values():
         done += fate == "applied"
         failed += fate not in ("applied", "equal", "counted_since")
     return done, failed
