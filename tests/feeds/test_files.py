@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -49,3 +51,30 @@ async def test_every_member_of_an_archive_is_read(shop: Shop) -> None:
         headers={"content-type": "text/csv", **packed},
     )
     assert cut.status_code == 400, cut.text
+
+
+async def test_a_sender_that_falls_silent_is_told_so_and_may_send_the_feed_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("doorstep.feeds.api.BODY_IDLE_S", 0.05)
+    whole = asyncio.Event()
+
+    async def sending() -> AsyncIterator[bytes]:
+        yield b"sku,on_hand\nMUG,12\n"
+        await whole.wait()
+        yield b"CARD,99\n"
+
+    async def send() -> int:
+        params = {"reference": "feed-1", "kind": "delta", "location": "north"}
+        sent = await shop.client.post(
+            "/v1/stock/feeds", params=params, content=sending(), headers={"content-type": "text/csv"}
+        )
+        return sent.status_code
+
+    assert await send() == 408
+    (feed,) = (await shop.get("/v1/stock/feeds"))["items"]
+    assert (feed["state"], feed["problem"]) == ("failed", "cut_short")
+    whole.set()
+    assert await send() == 202
+    await shop.drain()
+    assert [await on_hand(shop, sku) for sku in ("MUG", "CARD")] == [12, 99]

@@ -5,11 +5,14 @@ another.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
+import asyncpg
 import pytest
 
+from doorstep.db import Brand
 from doorstep.kit.errors import Problem, Unavailable
 from doorstep.kit.limits import (
     LINES_FOR_STANDARD,
@@ -21,8 +24,10 @@ from doorstep.kit.limits import (
     PLACING_TRANSACTIONS,
 )
 from doorstep.orders import Intake
+from doorstep.orders.place import place_batch
 from doorstep.orders.placing import Outcome, Placing
 from doorstep.orders.queue import Queue, Room, Waiting
+from doorstep.routing import NetworkCache
 from tests.orders.world import World, placing
 from tests.support.waiting import eventually
 
@@ -200,6 +205,24 @@ async def test_a_second_transaction_begins_only_when_much_waits_and_never_a_thir
     await asyncio.gather(*waiting)
     await intake.close()
     assert sum(sizes) == len(waiting)
+
+
+@pytest.mark.parametrize("fault", [asyncpg.CheckViolationError("a rule of the table"), KeyError("a fault of ours")])
+async def test_an_order_that_cannot_be_placed_takes_no_other_down(
+    world: World, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    async def stumble(brand: Brand, networks: NetworkCache, batch: Sequence[Placing]) -> list[Outcome]:
+        if any(placing.order.number == "O-5" for placing in batch):
+            raise fault
+        return await place_batch(brand, networks, batch)
+
+    monkeypatch.setattr("doorstep.orders.intake.place_batch", stumble)
+    intake = Intake(world.brand)
+    outcomes = await asyncio.gather(*(intake.submit(order(f"O-{n}")) for n in range(10)))
+    await intake.close()
+    assert [n for n, outcome in enumerate(outcomes) if not outcome.new] == [5]
+    assert outcomes[5].problem is not None
+    assert await world.value("SELECT count(*) FROM orders") == 9
 
 
 async def test_an_express_order_overtakes_standard_ones_that_wait(

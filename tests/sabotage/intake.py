@@ -94,6 +94,11 @@ BATCH = (
         edits=(code("web/api/ndjson.py", "while self._size > BULK_AHEAD_BYTES:", "while False:"),),
         test=f"{_BULK}test_who_reads_no_answers_stops_being_read",
     ),
+    Case(
+        name="intake: an order that cannot be placed takes no other down",
+        edits=(code("orders/intake.py", "            if len(batch) > 1:", "            if False:"),),
+        test=_INTAKE + "test_an_order_that_cannot_be_placed_takes_no_other_down",
+    ),
 )
 
 TWICE = (

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -21,9 +22,9 @@ from doorstep.feeds.reads import NEWEST, bad_rows, changes, feed, page
 from doorstep.feeds.receive import receive
 from doorstep.journal import Command
 from doorstep.journal.commands import Answer
-from doorstep.kit.errors import Fault, Invalid, Malformed
+from doorstep.kit.errors import Fault, Invalid, Malformed, SenderSilent
 from doorstep.kit.ids import parse, show
-from doorstep.kit.limits import PAGE_DEFAULT, PAGE_MAX
+from doorstep.kit.limits import BODY_IDLE_S, PAGE_DEFAULT, PAGE_MAX
 from doorstep.kit.paging import cut, decode
 
 _FORMS: Final[Mapping[str, Format]] = {
@@ -149,9 +150,24 @@ async def send_feed(
         allow_zeroing=allow_zeroing,
     )
     form, gzipped = _form_of(request)
-    taken = await receive(brand, wish, request.stream(), form=form, gzipped=gzipped, actor=actor)
+    taken = await receive(brand, wish, _arriving(request.stream()), form=form, gzipped=gzipped, actor=actor)
     async with brand.reading() as tx:
         return (await _views(tx, [taken]))[0]
+
+
+async def _arriving(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body, as long as its sender goes on. Raises SenderSilent."""
+    while True:
+        try:
+            async with asyncio.timeout(BODY_IDLE_S):
+                piece = await anext(pieces, None)
+        except TimeoutError as error:
+            raise SenderSilent(
+                f"Nothing came for {BODY_IDLE_S:.0f} s. Send the feed again, by the same name."
+            ) from error
+        if piece is None:
+            return
+        yield piece
 
 
 def _form_of(request: Request[Any, Any, Any]) -> tuple[Format, bool]:

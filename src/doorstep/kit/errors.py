@@ -75,6 +75,12 @@ class TooLarge(Problem):
     status, kind, title = 413, "too-large", "The body is too large"
 
 
+class SenderSilent(Problem):
+    """408: the rest of the body did not come; send it again."""
+
+    status, kind, title = 408, "sender-silent", "The rest of the body did not come"
+
+
 class UnsupportedMedia(Problem):
     """415: a kind of content that is not taken here."""
 

@@ -8,13 +8,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import asyncpg
 import msgspec
 import structlog
 
 from doorstep.db import Brand
 from doorstep.db.pool import GONE
-from doorstep.inventory import ClaimRefused
 from doorstep.kit.errors import Problem, Unavailable
 from doorstep.kit.limits import LINES_PER_BATCH, LINES_WORTH_A_TRANSACTION, PLACING_TRANSACTIONS
 from doorstep.orders.place import place_batch
@@ -125,21 +123,18 @@ class Intake:
             self._busy -= 1
 
     async def _place(self, batch: list[Waiting]) -> None:
-        """Place a batch; when the database refuses it, halve it down to the one that is to blame."""
+        """Place a batch; when that fails, halve it down to the one that is to blame."""
         try:
             outcomes = await self._persist([waiting.placing for waiting in batch])
-        except (asyncpg.PostgresError, ClaimRefused) as error:
+        except Unavailable as error:
+            outcomes = [Outcome(problem=error) for _ in batch]
+        except Exception as error:  # the database refuses it, or we are at fault: whoever waits must get an answer
             if len(batch) > 1:
                 await self._place(batch[: len(batch) // 2])
                 await self._place(batch[len(batch) // 2 :])
                 return
-            log.exception("order_refused_by_database", error=repr(error))
-            outcomes = [Outcome(problem=Problem("The order could not be placed; nothing was written."))]
-        except Unavailable as error:
-            outcomes = [Outcome(problem=error) for _ in batch]
-        except Exception:  # whoever waits must get an answer, whatever went wrong
-            log.exception("intake_failed", orders=len(batch))
-            outcomes = [Outcome(problem=Problem("The order could not be placed.")) for _ in batch]
+            log.exception("order_not_placed", error=repr(error))
+            outcomes = [Outcome(problem=Problem("The order could not be placed; nothing was written.")) for _ in batch]
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if not waiting.answer.done():
                 waiting.answer.set_result(outcome)

@@ -13,7 +13,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.response.base import ASGIResponse
 
 from doorstep.kit.errors import Problem, Unavailable
-from doorstep.kit.limits import BULK_IDLE_S, BULK_TOGETHER
+from doorstep.kit.limits import BODY_IDLE_S, BULK_TOGETHER
 from doorstep.orders import Intake, OrderPage, Outcome, PlacedOrder, PlaceOrder, Placing
 from doorstep.web.api import context
 from doorstep.web.api.answers import Reply
@@ -160,7 +160,7 @@ class _Answers(ASGIResponse):
         return BatchResult(line=number, status=outcome.problem.status, problem=problem)
 
     async def _send(self, results: Sequence[BatchResult], send: Any, *, last: bool = False) -> None:
-        async with asyncio.timeout(BULK_IDLE_S):
+        async with asyncio.timeout(BODY_IDLE_S):
             if not self._started:
                 await self.start_response(send)
                 self._started = True

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from doorstep.kit.errors import Problem, TooLarge, UnsupportedMedia
-from doorstep.kit.limits import BODY_BYTES, BULK_AHEAD_BYTES, BULK_BYTES, BULK_IDLE_S, BULK_LINES
+from doorstep.kit.limits import BODY_BYTES, BODY_IDLE_S, BULK_AHEAD_BYTES, BULK_BYTES, BULK_LINES
 
 NDJSON = "application/x-ndjson"
 Line = tuple[int, bytes | Problem]  # its number, from 1, and what it says
@@ -86,7 +86,7 @@ class Lines:
         try:
             async with asyncio.timeout(None) as patience:
                 while True:
-                    patience.reschedule(asyncio.get_running_loop().time() + BULK_IDLE_S)
+                    patience.reschedule(asyncio.get_running_loop().time() + BODY_IDLE_S)
                     message = await self._receive()
                     patience.reschedule(None)
                     if message["type"] != "http.request":
