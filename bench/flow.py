@@ -50,6 +50,7 @@ BATCH: Final = 200
 SKUS: Final = 5_000
 ROAD: Final[tuple[TrackingStatus, ...]] = ("in_transit", "out_for_delivery", "delivered")
 UNDER_WAY: Final = 2_000  # orders that are not delivered yet, at most, while all steps run at once
+REST_S: Final = 0.1  # a hand's, after a wave that was not full
 PATIENCE_S: Final = 900.0
 
 SQL: Final = Statements("bench/flow.sql", Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
@@ -115,8 +116,13 @@ class Shop:
         self.brand = brand
         self._worker_pid, self._postmaster_pid = worker_pid, postmaster_pid
         self._networks = NetworkCache()
-        self._numbers = 0
+        self._numbers = self._arrived = 0
         self._run = new_id().hex[-6:]
+
+    @property
+    def under_way(self) -> int:
+        """Orders that were placed and are not delivered."""
+        return self._numbers - self._arrived
 
     def cost(self) -> Cost:
         """What has been used so far."""
@@ -157,6 +163,7 @@ class Shop:
         numbers = await self._fetch(SQL.on_the_road, before, WAVE)
         if numbers:
             await self.brand.run(lambda tx: self._track(tx, numbers, status))
+        self._arrived += len(numbers) if status == "delivered" else 0
         return len(numbers)
 
     async def idle(self) -> bool:
@@ -276,18 +283,22 @@ async def costs(shop: Shop, count: int, *, say: Callable[[str], None] = print) -
 
 
 async def pace(shop: Shop, seconds: float) -> Pace:
-    """All steps at once: place a batch, then a wave of each step that has something to do, and again. Measured for so
-    many seconds once the first orders have come through.
+    """All steps at once, each by a hand of its own that takes wave after wave, as shop, floor and carrier do. Measured
+    for so many seconds once the first orders have come through.
     """
-    first = await _delivered(shop)
-    while await _delivered(shop) < first + 2 * WAVE:
-        await _turn(shop)
-    before, began, done_before = shop.cost(), time.monotonic(), await _delivered(shop)
-    while time.monotonic() < began + seconds:
-        await _turn(shop)
-    wall_s = time.monotonic() - began
-    used = shop.cost() - before
-    delivered = await _delivered(shop) - done_before
+    hands = [asyncio.create_task(_again(act)) for act in _hands(shop)]
+    try:
+        first = await _delivered(shop)
+        while await _delivered(shop) < first + 2 * WAVE:
+            await _pause(hands, 0.1)
+        before, began, done_before = shop.cost(), time.monotonic(), await _delivered(shop)
+        await _pause(hands, seconds)
+        wall_s, used = time.monotonic() - began, shop.cost() - before
+        delivered = await _delivered(shop) - done_before
+    finally:
+        for hand in hands:
+            hand.cancel()
+        await asyncio.gather(*hands, return_exceptions=True)
     return Pace(
         delivered=delivered,
         wall_s=wall_s,
@@ -296,13 +307,32 @@ async def pace(shop: Shop, seconds: float) -> Pace:
     )
 
 
-async def _turn(shop: Shop) -> None:
-    if await shop.value(SQL.under_way, UNDER_WAY) < UNDER_WAY:
+def _hands(shop: Shop) -> list[Callable[[], Awaitable[int]]]:
+    """Who does what: places while not too many are under way, accepts, picks, packs, hands over, carries."""
+
+    async def place() -> int:
+        if shop.under_way >= UNDER_WAY:
+            return 0
         await shop.place(BATCH)
-    moved = [await act() for act in (shop.accept, shop.pick, shop.pack, shop.hand_over)]
-    moved += [await shop.track(status) for status in reversed(ROAD)]
-    if not any(moved):
-        await asyncio.sleep(0.02)
+        return BATCH
+
+    async def carry() -> int:
+        return max([await shop.track(status) for status in reversed(ROAD)])
+
+    return [place, shop.accept, shop.pick, shop.pack, shop.hand_over, carry]
+
+
+async def _again(act: Callable[[], Awaitable[int]]) -> None:
+    while True:
+        if await act() < WAVE:
+            await asyncio.sleep(REST_S)  # who asks more often gets smaller waves, and spends more on asking
+
+
+async def _pause(hands: Sequence[asyncio.Task[None]], seconds: float) -> None:
+    """Let the hands work so long; what one of them stumbled over is raised."""
+    ended, _ = await asyncio.wait(hands, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for hand in ended:
+        hand.result()
 
 
 async def _delivered(shop: Shop) -> int:

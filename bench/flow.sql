@@ -23,9 +23,6 @@ WHERE status = $1 AND status <> 'delivered' AND handed_over_at IS NOT NULL ORDER
 -- name: delivered
 SELECT count(*) FROM shipments WHERE delivered_at IS NOT NULL
 
--- name: under_way
-SELECT count(*) FROM (SELECT 1 FROM orders WHERE status <> 'completed' LIMIT $1) o
-
 -- name: backend
 SELECT pg_backend_pid()
 

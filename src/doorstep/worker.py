@@ -28,7 +28,7 @@ from doorstep.kit.limits import BURST_ORDERS_PER_S, JOB_LEASE, KEEP_COMMANDS, KE
 log = structlog.get_logger()
 CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
 IDLE_S = 1.0
-_WINDOW_S = 0.5
+_WINDOW_S = 1.0
 _REST_MAX_S = 2.0
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0

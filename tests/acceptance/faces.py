@@ -71,8 +71,10 @@ def _read(report: Path, seconds: float) -> Outcome:
     passed, failed, skipped, noted = [], [], [], []
     for case in Xml.parse(report).iter("testcase"):
         name = f"{case.get('classname', '').rpartition('.')[2]}::{case.get('name')}"
-        if case.find("failure") is not None or case.find("error") is not None:
+        wrong = next((found for kind in ("failure", "error") if (found := case.find(kind)) is not None), None)
+        if wrong is not None:
             failed.append(name)
+            say(f"failed: {name}: {wrong.get('message', '')[:300]}")
         elif case.find("skipped") is not None:
             skipped.append(name)
         else:

@@ -68,7 +68,7 @@ class Reactor:
         now = time.monotonic()
         if later and not express_only and (not done or now - self._read_at > READ_WITHIN_S):
             self._read_at = now
-            done += await self._side_by_side(_together(later))
+            done += await self._side_by_side(_together(later, shared=False))
         return done
 
     async def _side_by_side(
@@ -128,17 +128,17 @@ class Reactor:
             return 0
 
 
-def _together(due: Sequence[Any]) -> list[tuple[tuple[str, int], list[int]]]:
+def _together(due: Sequence[Any], *, shared: bool = True) -> list[tuple[tuple[str, int], list[int]]]:
     """Due cursors as batches, in the order given: (reaction, lane), partitions.
 
     What is surely little is done in one go, for a batch costs a dozen statements however small it is. What may be much
-    stays apart, so that several workers can share it.
+    stays apart, so that several workers can share it; unless it is not `shared`, for only one can write at a time.
     """
     batches: list[tuple[tuple[str, int], list[int]]] = []
     little: dict[tuple[str, int], list[int]] = {}
     for cursor in due:
         key = (cursor["reaction"], cursor["lane"])
-        if cursor["lag"] > EVENTS_SHARED:
+        if shared and cursor["lag"] > EVENTS_SHARED:
             batches.append((key, [cursor["partition"]]))
         elif key in little:
             little[key].append(cursor["partition"])
