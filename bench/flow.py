@@ -28,6 +28,7 @@ import asyncpg
 import msgspec
 
 from bench.outside import make_doubles
+from bench.proc import parent_of, used_s
 from doorstep import catalog, delivery, fulfillment, inventory, orders, shipping
 from doorstep.catalog import ProductData
 from doorstep.db import Brand, Database, embedded
@@ -54,6 +55,10 @@ REST_S: Final = 0.1  # a hand's, after a wave that was not full
 PATIENCE_S: Final = 900.0
 
 SQL: Final = Statements("bench/flow.sql", Path(__file__).with_suffix(".sql").read_text(encoding="utf-8"))
+
+
+_PAIRS: Final = [(reaction.name, kind) for reaction in REACTIONS for kind in reaction.kinds]
+_WHAT: Final = ([name for name, _ in _PAIRS], [kind for _, kind in _PAIRS], [kind.name for kind in WORK])
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,12 +97,15 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """A run with all steps at once: how many orders were delivered in how long, and what one cost."""
+    """A run with all steps at once: how many orders were delivered in how long, what one cost, and for how long what
+    was due longest at its end had been.
+    """
 
     delivered: int
     wall_s: float
     orders_per_s: float
     core_ms_per_order: float
+    behind_s: float
 
 
 class Burst(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +135,7 @@ class Shop:
     def cost(self) -> Cost:
         """What has been used so far."""
         return Cost(
-            here_s=time.process_time(), worker_s=_used_s(self._worker_pid), postgres_s=_family_s(self._postmaster_pid)
+            here_s=time.process_time(), worker_s=used_s(self._worker_pid), postgres_s=used_s(self._postmaster_pid)
         )
 
     async def place(self, count: int) -> None:
@@ -168,12 +176,11 @@ class Shop:
 
     async def idle(self) -> bool:
         """Nothing is due any more: no event without a place, no cursor behind, no job."""
-        pairs = [(reaction.name, kind) for reaction in REACTIONS for kind in reaction.kinds]
-        async with self.brand.reading() as tx:
-            left = await tx.fetchval(
-                SQL.backlog, [name for name, _ in pairs], [kind for _, kind in pairs], [kind.name for kind in WORK]
-            )
-        return bool(left == 0)
+        return bool(await self.value(SQL.backlog, *_WHAT) == 0)
+
+    async def behind_s(self) -> float:
+        """For how long what is due longest has been."""
+        return float(await self.value(SQL.behind, *_WHAT))
 
     async def settle(self, *, patience_s: float = PATIENCE_S) -> None:
         """Wait until the worker has nothing left to do."""
@@ -295,6 +302,7 @@ async def pace(shop: Shop, seconds: float) -> Pace:
         await _pause(hands, seconds)
         wall_s, used = time.monotonic() - began, shop.cost() - before
         delivered = await _delivered(shop) - done_before
+        behind_s = await shop.behind_s()
     finally:
         for hand in hands:
             hand.cancel()
@@ -304,6 +312,7 @@ async def pace(shop: Shop, seconds: float) -> Pace:
         wall_s=wall_s,
         orders_per_s=delivered / wall_s,
         core_ms_per_order=used.total_s * 1000 / max(1, delivered),
+        behind_s=behind_s,
     )
 
 
@@ -358,7 +367,7 @@ async def opened(dsn: str) -> AsyncIterator[Shop]:
     brand = await database.brand("main")
     await _stock(brand)
     connection = await asyncpg.connect(dsn)
-    postmaster = _parent(await connection.fetchval(SQL.backend))
+    postmaster = parent_of(await connection.fetchval(SQL.backend))
     await connection.close()
     worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.flow", "--worker", dsn)
     try:
@@ -417,26 +426,6 @@ def _all_done(outcomes: Sequence[Any]) -> None:
     bad = [outcome.problem for outcome in outcomes if not outcome.done]
     if bad:
         raise RuntimeError(f"{len(bad)} were refused: {bad[0]}")
-
-
-def _used_s(pid: int) -> float:
-    """CPU a process has used, children not counted."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def _family_s(pid: int) -> float:
-    """CPU a process and its children have used, those that have ended included."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    ended = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    ticks = int(ended[13]) + int(ended[14])  # cutime, cstime
-    return ticks / 100 + _used_s(pid) + sum(_used_s(int(child)) for child in children)
 
 
 def _line(step: Step) -> str:

@@ -7,6 +7,18 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM events WHERE position IS NULL LIMIT 
         JOIN cursors c ON c.reaction = r.reaction AND c.lane = h.lane AND c.partition = h.partition
         WHERE h.position > c.position)
 
+-- name: behind
+-- For how many seconds that has been due of which the least was done: an event without a place, one that a reaction has not
+-- had, a job.
+SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
+    (SELECT min(recorded_at) FROM events WHERE position IS NULL),
+    (SELECT min(due_at) FROM jobs WHERE state = 'waiting' AND kind = ANY($3) AND due_at <= clock_now()),
+    (SELECT min(e.recorded_at) FROM unnest($1::text[], $2::text[]) AS r (reaction, kind) JOIN heads h ON h.kind = r.kind
+        JOIN cursors c ON c.reaction = r.reaction AND c.lane = h.lane AND c.partition = h.partition
+        CROSS JOIN LATERAL (SELECT v.recorded_at FROM events v WHERE v.lane = c.lane AND v.partition = c.partition
+            AND v.position > c.position AND v.kind = r.kind ORDER BY v.position LIMIT 1) e
+        WHERE h.position > c.position))), 0)::float8
+
 -- name: on_the_floor
 -- What may be done next at a location, as its work list has it.
 SELECT fulfillment_order_id FROM fulfillment_orders

@@ -30,6 +30,11 @@ def used_s(root: int) -> float:
     return family / _TICKS
 
 
+def parent_of(pid: int) -> int:
+    """Who started a process."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
 def used_by(roots: Mapping[str, Iterable[int]]) -> dict[str, float]:
     """Core-seconds so far, by the name of a group of families."""
     return {name: sum(used_s(pid) for pid in pids) for name, pids in roots.items()}

@@ -77,6 +77,7 @@ class BrandWorker:
         self.reactor = Reactor(brand, reactions)
         self._courtesy = Courtesy()
         self.came = {channel: asyncio.Event() for channel in CHANNELS}  # hints: something was committed
+        self._placed = asyncio.Event()  # events got their place in the line
         self.runner = Runner(brand, kinds, ports, wake=self.came[JOBS].set)
 
     async def turn(self) -> int:
@@ -93,16 +94,28 @@ class BrandWorker:
     async def _turn(self, *, resting: bool) -> int:
         given = await give_positions(self.brand)
         if given:
+            self._placed.set()
             async with self.brand.reading() as connection:
                 self._courtesy.saw(await connection.fetchval(JOURNAL_SQL.told_so_far, orders.Placed.KIND))
         return given + await self.reactor.run_once(express_only=resting)
+
+    async def look(self) -> int:
+        """One round of the reactions that come later, beside the others; then a rest as long as it took, so that they
+        never have more than half of the time. None in a burst of orders.
+        """
+        if self._courtesy.rests():
+            return 0
+        started = monotonic()
+        done = await self.reactor.run_later()
+        await asyncio.sleep(min(monotonic() - started, _REST_MAX_S))
+        return done
 
     async def drain(self) -> int:
         """Work until nothing is due any more: events, reactions and jobs. For tests, rehearsals and imports."""
         await self.reactor.prepare()
         total = 0
         while True:
-            done = await self._turn(resting=False) + await self.runner.run_once()
+            done = await self._turn(resting=False) + await self.reactor.run_later() + await self.runner.run_once()
             if not done:
                 return total
             total += done
@@ -141,6 +154,7 @@ class BrandWorker:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._loop(self.came[EVENTS], self.turn, "journal"))
+                group.create_task(self._loop(self._placed, self.look, "later"))
                 group.create_task(self._loop(self.came[JOBS], self.runner.take_up, "jobs"))
                 group.create_task(_every(JOB_LEASE.total_seconds() / 3, self.runner.renew, "renew"))
                 group.create_task(_every(PRUNE_S, self.prune, "prune"))

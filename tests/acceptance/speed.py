@@ -24,7 +24,7 @@ RATIOS = (
     ("many a body, hot, as so many times cte_hot", "bulk hot / cte_hot", 2.0),
     ("with 1,000,000 orders there, as a part of with 10,000", "many / few", 0.85),
 )
-P99_MS, AVAILABILITY, JOURNEY, BACKLOG_S = 50, 1_500, 300, 300
+P99_MS, AVAILABILITY, JOURNEY, BEHIND_S, BACKLOG_S = 50, 1_500, 300, 5, 300
 
 
 def measure() -> Sequence[Measure]:
@@ -62,6 +62,9 @@ def judge(report: Any) -> list[Measure]:
     ):
         found = _found(parts, part, name)
         measures.append(at_least(what, found[field], floor) if found else _missing(what, f">= {floor}", parts))
+    paced = _found(parts, "h", "pace")
+    if paced:
+        measures.append(at_most("… what was due longest at its end, seconds", paced["behind_s"], BEHIND_S))
     burst = _found(parts, "h", "burst")
     what = "after a burst of 60 s, seconds until nothing is due"
     measures.append(at_most(what, burst["backlog_s"], BACKLOG_S) if burst else _missing(what, f"<= {BACKLOG_S}", parts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -12,8 +13,11 @@ import asyncpg
 from doorstep.db import Tx
 from doorstep.journal import Reaction, Reactor, Recorded, give_positions, retry_parked
 from doorstep.kit.ids import new_id
+from doorstep.kit.limits import PARTITIONS
+from doorstep.worker import BrandWorker
 from tests.journal.conftest import Happened, Journal
 from tests.races.watch import running
+from tests.support.waiting import eventually
 
 
 async def test_a_worker_killed_before_its_commit_has_done_nothing_and_moved_nowhere(journal: Journal) -> None:
@@ -128,39 +132,54 @@ async def test_a_deadlock_is_not_the_events_fault(journal: Journal) -> None:
     assert await journal.value("SELECT count(*) FROM parked") == 0
 
 
-async def test_what_comes_later_gives_way_to_the_others_and_gathers_what_came_meanwhile(journal: Journal) -> None:
-    seen: list[tuple[str, int]] = []
+class Both:
+    """A reaction that comes later, and one that does not; what they have seen."""
 
-    async def soon(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
-        seen.append(("soon", len(events)))
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, int]] = []
+        self.go = asyncio.Event()
+        self.reactions = [
+            Reaction(name="test.later", kinds=(Happened.KIND,), handler=self._later, later=True),
+            Reaction(name="test.soon", kinds=(Happened.KIND,), handler=self._soon),
+        ]
 
-    async def later(tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
-        seen.append(("later", len(events)))
+    def saw(self, soon: int) -> bool:
+        """Whether the one saw so many events, one at a time, and the other none."""
+        return self.seen == [("soon", 1)] * soon
 
-    async def tell() -> None:
+    async def _soon(self, tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
+        self.seen.append(("soon", len(events)))
+
+    async def _later(self, tx: Tx, events: Sequence[Recorded[Any]], *, now: datetime) -> None:
+        await self.go.wait()
+        self.seen.append(("later", len(events)))
+
+
+async def test_what_comes_later_has_rounds_of_its_own_and_gathers_what_came_meanwhile(journal: Journal) -> None:
+    both, orders = Both(), [await journal.order() for _ in range(PARTITIONS)]
+    both.go.set()
+    reactor = Reactor(journal.brand, both.reactions)
+    await reactor.prepare()
+    for order_id in orders:
         await journal.tell(order_id, "more")
         await give_positions(journal.brand)
-
-    order_id = await journal.order()
-    reactor = Reactor(
-        journal.brand,
-        [
-            Reaction(name="test.later", kinds=(Happened.KIND,), handler=later, later=True),
-            Reaction(name="test.soon", kinds=(Happened.KIND,), handler=soon),
-        ],
-    )
-    await reactor.prepare()
-    reactor._read_at = float("inf")  # the second never passes
-    for _ in range(3):
-        await tell()
         assert await reactor.run_once() == 1
-    assert seen == [("soon", 1)] * 3
-    assert await reactor.run_once() == 3
-    assert seen.pop() == ("later", 3)
-    await tell()
-    reactor._read_at = float("-inf")  # it has passed long ago
-    assert await reactor.run_once() == 2
-    assert seen[-2:] == [("soon", 1), ("later", 1)]
+    assert both.seen == [("soon", 1)] * len(orders)
+    assert await reactor.run_later() == len(orders)
+    assert both.seen.pop() == ("later", len(orders))
+    assert [await reactor.run_later(), await reactor.run_once()] == [0, 0]
+
+
+async def test_what_comes_later_holds_nobody_up(journal: Journal) -> None:
+    both, order_id = Both(), await journal.order()
+    worker = BrandWorker(journal.brand, both.reactions, [], {})
+    await worker.reactor.prepare()
+    async with running(worker.run()):
+        for count in (1, 2):
+            await journal.tell(order_id, "more")
+            await eventually(partial(both.saw, count))
+        both.go.set()
+        await eventually(lambda: sum(events for name, events in both.seen if name == "later") == 2)
 
 
 async def test_express_is_served_before_standard_that_came_first(journal: Journal) -> None:

@@ -25,7 +25,6 @@ from doorstep.kit.limits import (
     EVENTS_SHARED,
     PARTITIONS,
     REACTIONS_AT_ONCE,
-    READ_WITHIN_S,
     STANDARD_ROUND_S,
 )
 
@@ -43,7 +42,6 @@ class Reactor:
         self._reactions = {reaction.name: reaction for reaction in reactions}
         pairs = [(reaction.name, kind) for reaction in reactions for kind in reaction.kinds]
         self._names, self._kinds = [name for name, _ in pairs], [kind for _, kind in pairs]
-        self._read_at = -READ_WITHIN_S
 
     async def prepare(self) -> None:
         """Give each reaction its cursors. A reaction new in this version starts with what happens from now on."""
@@ -54,22 +52,25 @@ class Reactor:
         """One batch of every reaction that has something to do, express lane first; returns the number of events.
 
         Looks again once the express lane had anything: standard never goes in front of express, and a round of it is
-        short, for the next one looks for express orders first. What comes `later` waits until the others have nothing
-        to do, or for a second; with `express_only` it waits, too.
+        short, for the next one looks for express orders first. What comes `later` has a round of its own.
         """
-        async with self._brand.reading() as connection:
-            due = await connection.fetch(SQL.due_cursors, self._names, self._kinds)
-        later = [cursor for cursor in due if self._reactions[cursor["reaction"]].later]
-        batches = _together([cursor for cursor in due if not self._reactions[cursor["reaction"]].later])
+        batches = _together(await self._due(later=False))
         express = [batch for batch in batches if batch[0][1] == 0]
         standard = [] if express_only else batches[len(express) :]
         done = await self._side_by_side(express)
-        done = done or await self._side_by_side(standard, begun_within_s=STANDARD_ROUND_S)
-        now = time.monotonic()
-        if later and not express_only and (not done or now - self._read_at > READ_WITHIN_S):
-            self._read_at = now
-            done += await self._side_by_side(_together(later, shared=False))
-        return done
+        return done or await self._side_by_side(standard, begun_within_s=STANDARD_ROUND_S)
+
+    async def run_later(self) -> int:
+        """One batch of every reaction that comes `later` and has something to do; returns the number of events.
+
+        Such a reaction reads each order of a batch once, however many events it has, and only one can write at a time.
+        """
+        return await self._side_by_side(_together(await self._due(later=True), shared=False))
+
+    async def _due(self, *, later: bool) -> list[Any]:
+        async with self._brand.reading() as connection:
+            due = await connection.fetch(SQL.due_cursors, self._names, self._kinds)
+        return [cursor for cursor in due if self._reactions[cursor["reaction"]].later == later]
 
     async def _side_by_side(
         self, batches: Sequence[tuple[tuple[str, int], Sequence[int]]], *, begun_within_s: float = math.inf
