@@ -23,7 +23,18 @@ from doorstep.journal import Reaction, Reactor, give_positions
 from doorstep.journal.append import SQL as JOURNAL_SQL
 from doorstep.kit.clock import wall_now
 from doorstep.kit.errors import Unavailable
-from doorstep.kit.limits import BURST_ORDERS_PER_S, JOB_LEASE, KEEP_COMMANDS, KEEP_WRONG_ANSWERS, LEVELS_TOLD, RESTS
+from doorstep.kit.limits import (
+    BURST_ORDERS_PER_S,
+    EVENTS_GATHERED,
+    EVENTS_PER_REACTION,
+    GATHERING_S,
+    JOB_LEASE,
+    KEEP_COMMANDS,
+    KEEP_WRONG_ANSWERS,
+    LATER_WAITS_S,
+    LEVELS_TOLD,
+    RESTS,
+)
 
 log = structlog.get_logger()
 CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
@@ -47,7 +58,7 @@ class Courtesy:
 
     def __init__(self) -> None:
         self._placed, self._at = 0, monotonic()
-        self._burst = False
+        self.burst = False
         self._rest_until = 0.0
 
     def rests(self) -> bool:
@@ -58,12 +69,12 @@ class Courtesy:
         """So many orders were ever placed; they come in a burst when they are many more than a while ago."""
         past = monotonic() - self._at
         if past >= _WINDOW_S:
-            self._burst = self._placed > 0 and placed - self._placed > BURST_ORDERS_PER_S * past
+            self.burst = self._placed > 0 and placed - self._placed > BURST_ORDERS_PER_S * past
             self._placed, self._at = placed, monotonic()
 
     def worked(self, seconds: float) -> None:
         """A round of work on standard orders took so long."""
-        if self._burst:
+        if self.burst:
             self._rest_until = monotonic() + min(RESTS * seconds, _REST_MAX_S)
 
 
@@ -78,6 +89,7 @@ class BrandWorker:
         self._courtesy = Courtesy()
         self.came = {channel: asyncio.Event() for channel in CHANNELS}  # hints: something was committed
         self._placed = asyncio.Event()  # events got their place in the line
+        self._looked = 0.0
         self.runner = Runner(brand, kinds, ports, wake=self.came[JOBS].set)
 
     async def turn(self) -> int:
@@ -100,14 +112,19 @@ class BrandWorker:
         return given + await self.reactor.run_once(express_only=resting)
 
     async def look(self) -> int:
-        """One round of the reactions that come later, beside the others; then a rest as long as it took, so that they
-        never have more than half of the time. None in a burst of orders.
+        """One round of the reactions that come later, beside the others; in a burst of orders, one a minute.
+
+        Then a short rest; or, when there is much to do and not yet a whole round of it, one in which more comes
+        together: what happens to an order within seconds is read once.
         """
-        if self._courtesy.rests():
-            return 0
         started = monotonic()
+        if self._courtesy.burst and started - self._looked < LATER_WAITS_S:
+            return 0
+        self._looked = started
         done = await self.reactor.run_later()
-        await asyncio.sleep(min(monotonic() - started, _REST_MAX_S))
+        took = monotonic() - started
+        gathers = EVENTS_PER_REACTION <= done < EVENTS_GATHERED
+        await asyncio.sleep(max(took / 4, GATHERING_S - took if gathers else 0))
         return done
 
     async def drain(self) -> int:

@@ -275,10 +275,11 @@ _STATES = (
 _STEPS = ("accept", "pick", "personalize", "wrap", "pack", "ship")
 _WAYS_BACK = ("label", "code", "store")
 
+# Each wrong answer counts: after five the order answers nobody for a while. No other page asks about that one.
 SHOPPER = (
     *(Page(name=f"order-{state}", route=_ORDER, reach=order(state)) for state in _STATES),
     Page(name="order-step-up", route=_ORDER, reach=opened("to-cancel", "Address, or cancel")),
-    Page(name="order-wrong-postcode", route=f"{_ORDER}/known", reach=known("to-cancel", postcode="nope"), status=422),
+    Page(name="order-wrong-postcode", route=f"{_ORDER}/known", reach=known("preparing", postcode="nope"), status=422),
     Page(name="order-known", route=_ORDER, reach=known("to-cancel")),
     Page(name="order-writing", route=_ORDER, reach=opened("sent", "How we write to you")),
     Page(name="order-address-refused", route=f"{_ORDER}/address", reach=address_refused, status=422),

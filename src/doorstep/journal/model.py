@@ -43,8 +43,8 @@ Handler = Callable[..., Awaitable[None]]
 class Reaction(msgspec.Struct, frozen=True, kw_only=True):
     """What follows: after any of these kinds of event, this handler, `handler(tx, events, now=now)`.
 
-    `later`: nothing follows from it, and many events cost it little more than one. It runs beside the others, for at
-    most half of the time, and takes EVENTS_GATHERED at once.
+    `later`: nothing follows from it, and many events cost it little more than one. It runs beside the others and,
+    when there is much to do, every GATHERING_S only.
     """
 
     name: str

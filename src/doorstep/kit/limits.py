@@ -31,7 +31,9 @@ LEVELS_TOLD = 5_000  # events in one transaction of the watch over stock levels
 
 EVENTS_PER_RELAY = 2_000
 EVENTS_PER_REACTION = 200
-EVENTS_GATHERED = 1_000  # in one transaction of a reaction that reads each order once, however many events it has
+EVENTS_GATHERED = 5_000  # in one transaction of a reaction that reads each order once, however many events it has
+LATER_WAITS_S = 60.0  # so long it waits in a burst of orders
+GATHERING_S = 2.0  # from one of its rounds to the next, while there is much to do
 EVENTS_SHARED = 5_000  # a reaction further behind is shared by partition among workers; before, one does all of it
 PARTITIONS = 4
 BURST_ORDERS_PER_S = 1_000  # placed faster, reactions to standard orders leave the processor to placing
