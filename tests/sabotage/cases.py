@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sabotage.case import Case, Edit
+from tests.sabotage.case import Case, Edit, code
 from tests.sabotage.feeds import FEEDS
 from tests.sabotage.intake import INTAKE
 from tests.sabotage.room import ROOM
@@ -10,10 +10,6 @@ from tests.sabotage.staff import STAFF
 from tests.sabotage.supply import SUPPLY
 
 _MIGRATION = "src/doorstep/db/migrations/brand/0001_initial.sql"
-
-
-def _code(path: str, old: str, new: str) -> Edit:
-    return Edit(f"src/doorstep/{path}", old, new)
 
 
 def _schema(old: str, new: str) -> tuple[Edit, ...]:
@@ -33,7 +29,7 @@ _AVAILABLE = "s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_
 STOCK = (
     Case(
         name="the guard: WHERE of the claim",
-        edits=(_code(_STOCK, f"\n    AND {_AVAILABLE} >= sums.quantity", ""),),
+        edits=(code(_STOCK, f"\n    AND {_AVAILABLE} >= sums.quantity", ""),),
         test="tests/inventory/test_claim.py::test_the_guard_leaves_the_safety_stock_alone",
     ),
     Case(
@@ -51,18 +47,18 @@ STOCK = (
     ),
     Case(
         name="the second look at what is kept back from a channel",
-        edits=(_code("orders/place.py", "room = network.seen(made.request, fresh)", "room = fresh"),),
+        edits=(code("orders/place.py", "room = network.seen(made.request, fresh)", "room = fresh"),),
         test="tests/inventory/test_channel_stock.py::test_what_is_kept_back_is_kept_under_lock",
     ),
     Case(
         name="kits are written one at a time",
-        edits=(_code("catalog/put.py", "    await store.lock_kits(tx)\n", ""),),
+        edits=(code("catalog/put.py", "    await store.lock_kits(tx)\n", ""),),
         test="tests/orders/test_kits.py::test_of_two_kits_that_name_each_other_one_is_refused",
     ),
     Case(
         name="the lease of the watch over stock levels",
         edits=(
-            _code(
+            code(
                 _STOCK,
                 "UPDATE stock_watch SET looked_at = $1\nWHERE one_row = (SELECT one_row FROM stock_watch FOR NO KEY "
                 "UPDATE SKIP LOCKED) RETURNING true",
@@ -73,30 +69,28 @@ STOCK = (
     ),
     Case(
         name="what a claim does not hold lowers no counter",
-        edits=(_code(_STOCK, "FROM lowered GROUP BY", "FROM given GROUP BY"),),
+        edits=(code(_STOCK, "FROM lowered GROUP BY", "FROM given GROUP BY"),),
         test="tests/inventory/test_stock.py::test_more_than_a_claim_holds_is_a_conflict_and_changes_nothing",
     ),
     Case(
         name="the lock on stock rows",
         edits=(
-            _code(
-                _STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s", "ORDER BY s.sku_id, s.location_id"
-            ),
+            code(_STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s", "ORDER BY s.sku_id, s.location_id"),
         ),
         test="tests/races/test_last_unit.py::test_an_order_that_lost_the_race_is_refused_and_writes_nothing",
     ),
     Case(
         name="the order of the locks on stock",
         edits=(
-            _code(_STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s", "FOR NO KEY UPDATE OF s"),
-            _code(_STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE\n", "FOR NO KEY UPDATE\n"),
+            code(_STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s", "FOR NO KEY UPDATE OF s"),
+            code(_STOCK, "ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE\n", "FOR NO KEY UPDATE\n"),
         ),
         test="tests/inventory/test_claim.py::test_stock_is_locked_in_key_order_whatever_the_plan",
     ),
     Case(
         name="adding up lines of one SKU in the guard",
         edits=(
-            _code(
+            code(
                 _STOCK,
                 "SELECT sku_id, location_id, sum(quantity) AS quantity FROM wanted",
                 "SELECT sku_id, location_id, max(quantity) AS quantity FROM wanted",
@@ -106,7 +100,7 @@ STOCK = (
     ),
     Case(
         name="adding up lines of one SKU before the second look",
-        edits=(_code("orders/draft.py", "self.units.get(key, 0) + claim.quantity", "claim.quantity"),),
+        edits=(code("orders/draft.py", "self.units.get(key, 0) + claim.quantity", "claim.quantity"),),
         test="tests/races/test_last_unit.py::test_units_for_two_lines_are_added_up_before_the_second_look",
     ),
     Case(
@@ -123,7 +117,7 @@ CARTS = (
     Case(
         name="the guard: WHERE of what a cart takes",
         edits=(
-            _code(
+            code(
                 _STOCK,
                 f"\n    AND {_AVAILABLE} >= sums.quantity\n\n-- name: give_back_from_cart",
                 "\n\n-- name: give_back_from_cart",
@@ -134,25 +128,25 @@ CARTS = (
     Case(
         name="the condition that only what has expired is reclaimed",
         edits=(
-            _code(_STOCK, "c.open > 0 AND c.expires_at <= $3 AND", "c.open > 0 AND $3::timestamptz IS NOT NULL AND"),
+            code(_STOCK, "c.open > 0 AND c.expires_at <= $3 AND", "c.open > 0 AND $3::timestamptz IS NOT NULL AND"),
         ),
         test="tests/races/test_carts.py::test_an_extended_cart_keeps_its_unit",
     ),
     Case(
         name="the second look of a cart that is extended",
-        edits=(_code("carts/keep.py", "    return await inventory.cart_claims(tx, [hold_id])\n", "    return seen\n"),),
+        edits=(code("carts/keep.py", "    return await inventory.cart_claims(tx, [hold_id])\n", "    return seen\n"),),
         test="tests/races/test_carts.py::test_a_cart_whose_unit_is_taken_back_is_not_extended",
     ),
     Case(
         name="the lock on a cart's hold",
-        edits=(_code("carts/queries.sql", "ORDER BY h.hold_id FOR NO KEY UPDATE", "ORDER BY h.hold_id"),),
+        edits=(code("carts/queries.sql", "ORDER BY h.hold_id FOR NO KEY UPDATE", "ORDER BY h.hold_id"),),
         test="tests/races/test_carts.py::test_one_cart_becomes_one_order",
     ),
     Case(
         name="the condition that a hold has not ended",
         edits=(
-            _code("carts/queries.sql", "ORDER BY h.hold_id FOR NO KEY UPDATE", "ORDER BY h.hold_id"),
-            _code("carts/queries.sql", "h.hold_id = c.hold_id AND h.ended IS NULL", "h.hold_id = c.hold_id"),
+            code("carts/queries.sql", "ORDER BY h.hold_id FOR NO KEY UPDATE", "ORDER BY h.hold_id"),
+            code("carts/queries.sql", "h.hold_id = c.hold_id AND h.ended IS NULL", "h.hold_id = c.hold_id"),
         ),
         test="tests/races/test_carts.py::test_the_condition_alone_lets_one_cart_become_one_order",
     ),
@@ -166,7 +160,7 @@ CARTS = (
     ),
     Case(
         name="sparing the carts of one's own batch",
-        edits=(_code(_STOCK, " AND c.hold_id <> ALL($4::uuid[])", " AND $4::uuid[] IS NOT NULL"),),
+        edits=(code(_STOCK, " AND c.hold_id <> ALL($4::uuid[])", " AND $4::uuid[] IS NOT NULL"),),
         test="tests/carts/test_holds.py::test_an_expired_cart_that_is_bought_in_the_batch_is_not_taken_by_its_neighbor",
     ),
 )
@@ -174,13 +168,13 @@ CARTS = (
 NEWS = (
     Case(
         name="what a delivery note said before",
-        edits=(_code("inventory/receive.py", 'if row["quantity"] != said:', "if False:"),),
+        edits=(code("inventory/receive.py", 'if row["quantity"] != said:', "if False:"),),
         test="tests/journey/test_01_load.py::test_a_note_that_says_something_else_the_second_time_is_refused_and_books_nothing",
     ),
     Case(
         name="the lock on tracking numbers",
         edits=(
-            _code(
+            code(
                 "shipping/buy_label.py",
                 "await store.lock_numbers(tx, [(label.carrier, sold.tracking_number) for label, sold in bought])",
                 "pass",
@@ -191,12 +185,12 @@ NEWS = (
     Case(
         name="a parcel that is paid back is not looked at again",
         edits=(
-            _code(
+            code(
                 "shipping/canon.py",
                 "left = shipment.handed_over_at is not None and not shipment.paid_back",
                 "left = shipment.handed_over_at is not None",
             ),
-            _code("shipping/receive_tracking.py", "and not step.after.paid_back ", ""),
+            code("shipping/receive_tracking.py", "and not step.after.paid_back ", ""),
         ),
         test="tests/journey/test_11_track.py::test_what_the_carrier_tells_of_a_parcel_that_is_back_moves_no_money",
     ),
@@ -205,13 +199,13 @@ NEWS = (
 DOORS = (
     Case(
         name="the postcode before a cancel",
-        edits=(_code("web/shopper/handlers.py", "    if not guest.known:\n", "    if False:\n"),),
+        edits=(code("web/shopper/handlers.py", "    if not guest.known:\n", "    if False:\n"),),
         test="tests/web/test_shopper.py::test_nothing_that_hurts_is_changed_without_the_postcode",
     ),
     Case(
         name="the postcode before a return's label",
         edits=(
-            _code(
+            code(
                 "web/shopper/giving_back.py", "    if not guest.known:\n        raise", "    if False:\n        raise"
             ),
         ),
@@ -220,13 +214,13 @@ DOORS = (
     ),
     Case(
         name="one answer at a time at a door",
-        edits=(_code("web/shopper/door.py", "    await tx.execute(SQL.queue_at, doors)\n", ""),),
+        edits=(code("web/shopper/door.py", "    await tx.execute(SQL.queue_at, doors)\n", ""),),
         test="tests/web/test_shopper.py::test_many_guesses_at_once_are_counted_one_by_one",
     ),
     Case(
         name="the signature of an order's link",
         edits=(
-            _code("updates/links.py", "if hmac.compare_digest(raw[16:], _mac(secret, brand, order_id)) else None", ""),
+            code("updates/links.py", "if hmac.compare_digest(raw[16:], _mac(secret, brand, order_id)) else None", ""),
         ),
         test="tests/web/test_shopper.py::test_a_link_for_another_order_cannot_be_made_from_ones_own",
     ),
@@ -243,12 +237,12 @@ ORDERS = (
     ),
     Case(
         name="ON CONFLICT of placing",
-        edits=(_code(_ORDERS, "    ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING\n", ""),),
+        edits=(code(_ORDERS, "    ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING\n", ""),),
         test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
     ),
     Case(
         name="comparing the body of a retry",
-        edits=(_code("orders/place.py", "        if fields:\n", "        if not fields and fields:\n"),),
+        edits=(code("orders/place.py", "        if fields:\n", "        if not fields and fields:\n"),),
         test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
     ),
     Case(
@@ -258,12 +252,12 @@ ORDERS = (
     ),
     Case(
         name="the lock on orders",
-        edits=(_code(_ORDERS, "ORDER BY order_id FOR NO KEY UPDATE", "ORDER BY order_id"),),
+        edits=(code(_ORDERS, "ORDER BY order_id FOR NO KEY UPDATE", "ORDER BY order_id"),),
         test="tests/races/test_orders.py::test_locking_an_order_keeps_every_other_writer_out",
     ),
     Case(
         name="the order of the locks on orders",
-        edits=(_code(_ORDERS, "ORDER BY order_id FOR NO KEY UPDATE", "FOR NO KEY UPDATE"),),
+        edits=(code(_ORDERS, "ORDER BY order_id FOR NO KEY UPDATE", "FOR NO KEY UPDATE"),),
         test="tests/races/test_orders.py::test_orders_are_locked_by_id_in_whatever_order_they_are_named",
     ),
     Case(
@@ -277,24 +271,24 @@ ORDERS = (
     Case(
         name="looking again after a cancel, when re-routing",
         edits=(
-            _code(
+            code(
                 "orders/reroute.py",
                 "units = min(wish.quantity, left[wish.line_no, wish.source])",
                 "units = wish.quantity",
             ),
             # The claim it gives back stands behind the bucket as a second guard.
-            _code("orders/reroute.py", "units = min(units, held.get(place, 0))", "pass"),
+            code("orders/reroute.py", "units = min(units, held.get(place, 0))", "pass"),
         ),
         test="tests/races/test_orders.py::test_a_reroute_that_waits_for_a_cancel_claims_nothing",
     ),
     Case(
         name="looking again after a cancel, when picking",
-        edits=(_code("fulfillment/take.py", "    await align(tx, rows, now=now)\n", ""),),
+        edits=(code("fulfillment/take.py", "    await align(tx, rows, now=now)\n", ""),),
         test="tests/races/test_orders.py::test_a_pick_that_waits_for_a_cancel_takes_nothing",
     ),
     Case(
         name="the brand's schema in the search path",
-        edits=(_code("db/pool.py", 'f"{schema},ext"', """f"{'main' if schema == 'other' else schema},ext\""""),),
+        edits=(code("db/pool.py", 'f"{schema},ext"', """f"{'main' if schema == 'other' else schema},ext\""""),),
         test="tests/races/test_orders.py::test_two_brands_at_once_and_nothing_crosses",
     ),
 )
@@ -334,13 +328,13 @@ ONCE = (
 JOURNAL = (
     Case(
         name="the relay's lease",
-        edits=(_code(_JOURNAL, "SELECT position FROM relay FOR UPDATE SKIP LOCKED", "SELECT position FROM relay"),),
+        edits=(code(_JOURNAL, "SELECT position FROM relay FOR UPDATE SKIP LOCKED", "SELECT position FROM relay"),),
         test="tests/journal/test_relay.py::test_only_one_relay_works_at_a_time",
     ),
     Case(
         name="the relay looks for what has no place, not for what is newer",
         edits=(
-            _code(
+            code(
                 _JOURNAL,
                 "FROM events WHERE position IS NULL ORDER BY lane, ord LIMIT $2",
                 "FROM events WHERE ord > coalesce((SELECT max(ord) FROM events WHERE position IS NOT NULL), 0)"
@@ -360,7 +354,7 @@ JOURNAL = (
     Case(
         name="cursor and effects in one transaction",
         edits=(
-            _code(
+            code(
                 "journal/react.py",
                 f"                {_DIGEST}\n                {_MOVED}\n                {_MOVE}\n",
                 f"                {_MOVED}\n"
@@ -374,7 +368,7 @@ JOURNAL = (
     Case(
         name="the lock on a reaction's cursor",
         edits=(
-            _code(
+            code(
                 _JOURNAL,
                 "WHERE reaction = $1 AND lane = $2 AND partition = ANY($3) FOR UPDATE SKIP LOCKED",
                 "WHERE reaction = $1 AND lane = $2 AND partition = ANY($3)",
@@ -385,7 +379,7 @@ JOURNAL = (
     Case(
         name="waiting behind a parked event",
         edits=(
-            _code(
+            code(
                 "journal/react.py",
                 'parked = {row["order_id"] for row in rows if row["parked"]}',
                 "parked = {None for row in rows[:0]}",
@@ -395,39 +389,37 @@ JOURNAL = (
     ),
     Case(
         name="a job's lease, when it is claimed",
-        edits=(_code(_JOBS, " AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())", ""),),
+        edits=(code(_JOBS, " AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())", ""),),
         test="tests/jobs/test_jobs.py::test_a_job_whose_holder_died_is_done_again_once_when_its_lease_has_run_out",
     ),
     Case(
         name="a claim locks no more than it takes",
-        edits=(_code(_JOBS, "LIMIT k.most - (SELECT count(*) FROM express e WHERE e.kind = k.kind)", "LIMIT k.most"),),
+        edits=(code(_JOBS, "LIMIT k.most - (SELECT count(*) FROM express e WHERE e.kind = k.kind)", "LIMIT k.most"),),
         test="tests/jobs/test_jobs.py::test_a_claim_locks_no_more_than_it_takes",
     ),
     Case(
         name="who renews leases waits for nobody",
         edits=(
-            _code(_JOBS, "j.leased_until IS NOT NULL FOR NO KEY UPDATE OF j SKIP LOCKED", "j.leased_until IS NOT NULL"),
+            code(_JOBS, "j.leased_until IS NOT NULL FOR NO KEY UPDATE OF j SKIP LOCKED", "j.leased_until IS NOT NULL"),
         ),
         test="tests/jobs/test_jobs.py::test_what_is_being_ended_is_not_waited_for_by_who_renews",
     ),
     Case(
         name="express first among the jobs that wait for a hand",
-        edits=(_code("jobs/errands.py", "(lane, next(self._turn), future)", "(0, next(self._turn), future)"),),
+        edits=(code("jobs/errands.py", "(lane, next(self._turn), future)", "(0, next(self._turn), future)"),),
         test="tests/jobs/test_errands.py::test_no_more_call_at_once_than_there_are_hands_and_express_goes_first",
     ),
     Case(
         name="what cannot be kept together is kept one by one",
         edits=(
-            _code(
-                "jobs/errands.py", "if len(batch) > 1 and not isinstance(", "if len(batch) > 999 and not isinstance("
-            ),
+            code("jobs/errands.py", "if len(batch) > 1 and not isinstance(", "if len(batch) > 999 and not isinstance("),
         ),
         test="tests/jobs/test_errands.py::test_one_that_fails_takes_no_other_down_and_no_call_is_made_twice",
     ),
     Case(
         name="a job's lease, when it is finished",
         edits=(
-            _code(
+            code(
                 _JOBS,
                 "WHERE j.job_id = n.job_id AND j.lease = n.lease AND j.state = 'waiting'",
                 "WHERE j.job_id = n.job_id",

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from tests.sabotage.case import Case, Edit
-
-
-def _code(path: str, old: str, new: str) -> Edit:
-    return Edit(f"src/doorstep/{path}", old, new)
-
+from tests.sabotage.case import Case, code
 
 ROOM = (
     Case(
         name="the second look of a count, under the lock",
         edits=(
-            _code(
+            code(
                 "inventory/room.py",
                 "    found = await shelves(tx, keys)\n    changes = await plan(found)",
                 "    found = guess\n    changes = await plan(found)",
@@ -23,13 +18,13 @@ ROOM = (
     ),
     Case(
         name="who holds stock waits for no order",
-        edits=(_code("orders/queries.sql", "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE"),),
+        edits=(code("orders/queries.sql", "FOR NO KEY UPDATE SKIP LOCKED", "FOR NO KEY UPDATE"),),
         test="tests/races/test_room.py::test_a_count_that_finds_a_locked_order_gives_its_locks_back_and_begins_anew",
     ),
     Case(
         name="begun work does not give way",
         edits=(
-            _code(
+            code(
                 "orders/queries.sql",
                 "AND f.status_category IN ('activated', 'fulfilling')) work",
                 "AND f.status_category IN ('closed')) work",
@@ -40,12 +35,12 @@ ROOM = (
     Case(
         name="the least important gives way first",
         edits=(
-            _code(
+            code(
                 "orders/queries.sql",
                 "ORDER BY lane DESC, priority DESC, order_id DESC, line_no, aside DESC",
                 "ORDER BY lane, priority, order_id, line_no, aside",
             ),
-            _code(
+            code(
                 "orders/queries.sql",
                 "ORDER BY o.lane DESC, c.priority DESC, h.order_id DESC, h.line_no, h.aside DESC",
                 "ORDER BY o.lane, c.priority, h.order_id, h.line_no, h.aside",
@@ -56,7 +51,7 @@ ROOM = (
     Case(
         name="what came and went since a count",
         edits=(
-            _code(
+            code(
                 "inventory/receive.py",
                 "on_hand=counted[key] + since.get(key, 0) - found[key].on_hand",
                 "on_hand=counted[key] - found[key].on_hand",
@@ -66,13 +61,13 @@ ROOM = (
     ),
     Case(
         name="a transfer takes what is free only",
-        edits=(_code("inventory/adjust.py", "found[key].free + change.on_hand < 0", "found[key].on_hand < 0"),),
+        edits=(code("inventory/adjust.py", "found[key].free + change.on_hand < 0", "found[key].on_hand < 0"),),
         test="tests/inventory/test_transfers.py::test_nothing_that_is_claimed_is_sent_away",
     ),
     Case(
         name="the CHECK that a transfer adds up",
         edits=(
-            _code(
+            code(
                 "db/migrations/brand/0001_initial.sql",
                 "CHECK (received + damaged + found + missing <= shipped + surplus)",
                 "CHECK (received + damaged >= 0)",
@@ -83,7 +78,7 @@ ROOM = (
     Case(
         name="a receipt of a transfer counts once",
         edits=(
-            _code(
+            code(
                 "inventory/transfers/transfer.py",
                 "if (one.sku_id, target) in wanted.keys() - told",
                 "if one.good + one.damaged",
@@ -94,14 +89,14 @@ ROOM = (
     Case(
         name="the lock on a count job",
         edits=(
-            _code("inventory/counting/job.py", "await tx.execute(SQL.lock_count_job, count_job_id)\n    job", "job"),
+            code("inventory/counting/job.py", "await tx.execute(SQL.lock_count_job, count_job_id)\n    job", "job"),
         ),
         test="tests/inventory/test_counting.py::test_who_counts_a_shelf_while_another_does_is_told_that_it_is_counted",
     ),
     Case(
         name="what was called off is not opened by an old message",
         edits=(
-            _code(
+            code(
                 "inventory/supply/queries.sql",
                 "WHERE incoming.received_at IS NULL AND incoming.canceled_at IS NULL\n",
                 "WHERE incoming.received_at IS NULL\n",

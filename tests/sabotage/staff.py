@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from tests.sabotage.case import Case, Edit
+from tests.sabotage.case import Case, Edit, code
 
 _MIGRATION = "src/doorstep/db/migrations/brand/0001_initial.sql"
-
-
-def _code(path: str, old: str, new: str) -> Edit:
-    return Edit(f"src/doorstep/{path}", old, new)
 
 
 def _schema(old: str, new: str) -> tuple[Edit, ...]:
@@ -23,13 +19,13 @@ _ENTRANCE = "tests/web/test_console_door.py"
 STAFF = (
     Case(
         name="the permission a page of the console needs",
-        edits=(_code(_STAFF_DOOR, "if not staff.may(permission):", "if not permission:"),),
+        edits=(code(_STAFF_DOOR, "if not staff.may(permission):", "if not permission:"),),
         test=f"{_ROUTES}::test_each_role_reaches_what_its_permissions_say_and_nothing_else",
     ),
     Case(
         name="the proof that a form of the console is ours",
         edits=(
-            _code(
+            code(
                 _STAFF_DOOR,
                 'if not hmac.compare_digest(fields.get("csrf", "").encode(), staff.csrf.encode()):',
                 'if fields.get("csrf") is staff:',
@@ -39,14 +35,12 @@ STAFF = (
     ),
     Case(
         name="the count of failed logins",
-        edits=(
-            _code(_STAFF_DOOR, 'if any(row["failed"] >= limits[row["door"]] for row in failed):', "if not failed:"),
-        ),
+        edits=(code(_STAFF_DOOR, 'if any(row["failed"] >= limits[row["door"]] for row in failed):', "if not failed:"),),
         test=f"{_ENTRANCE}::test_after_five_wrong_passwords_even_the_right_one_is_not_heard",
     ),
     Case(
         name="where a login may lead",
-        edits=(_code(_STAFF_DOOR, "return path if _NEXT.fullmatch(path) and not", "return path if path and not"),),
+        edits=(code(_STAFF_DOOR, "return path if _NEXT.fullmatch(path) and not", "return path if path and not"),),
         test=f"{_ENTRANCE}::test_the_login_leads_to_the_console_and_nowhere_else",
     ),
     Case(
@@ -60,13 +54,13 @@ STAFF = (
     ),
     Case(
         name="whose location a return is at",
-        edits=(_code("web/console/goods_back.py", "if not staff.may_at(one.location_id):", "if not one.number:"),),
+        edits=(code("web/console/goods_back.py", "if not staff.may_at(one.location_id):", "if not one.number:"),),
         test="tests/web/test_console_returns.py::test_another_locations_return_is_not_to_be_seen_or_received",
     ),
     Case(
         name="whose location an exception is at",
         edits=(
-            _code(
+            code(
                 "web/console/exceptions.py",
                 "rows = await tx.fetch(SQL.chosen_exceptions, ids, staff.locations)",
                 "rows = await tx.fetch(SQL.chosen_exceptions, ids, None)",
@@ -76,7 +70,7 @@ STAFF = (
     ),
     Case(
         name="each event in the figures once",
-        edits=(_code("insights/queries.sql", "value = figures.value + excluded.value", "value = excluded.value"),),
+        edits=(code("insights/queries.sql", "value = figures.value + excluded.value", "value = excluded.value"),),
         test="tests/web/test_console_home.py::test_a_figure_counts_each_event_once_however_often_the_worker_starts",
     ),
 )
