@@ -58,23 +58,27 @@ class Courtesy:
 
     def __init__(self) -> None:
         self._placed, self._at = 0, monotonic()
-        self.burst = False
+        self._many = False
         self._rest_until = 0.0
 
     def rests(self) -> bool:
         """Whether only express orders are worked on now."""
         return monotonic() < self._rest_until
 
+    def burst(self) -> bool:
+        """Whether many orders came just now."""
+        return self._many and monotonic() - self._at < 2 * _WINDOW_S
+
     def saw(self, placed: int) -> None:
         """So many orders were ever placed; they come in a burst when they are many more than a while ago."""
         past = monotonic() - self._at
         if past >= _WINDOW_S:
-            self.burst = self._placed > 0 and placed - self._placed > BURST_ORDERS_PER_S * past
+            self._many = self._placed > 0 and placed - self._placed > BURST_ORDERS_PER_S * past
             self._placed, self._at = placed, monotonic()
 
     def worked(self, seconds: float) -> None:
         """A round of work on standard orders took so long."""
-        if self.burst:
+        if self.burst():
             self._rest_until = monotonic() + min(RESTS * seconds, _REST_MAX_S)
 
 
@@ -118,7 +122,7 @@ class BrandWorker:
         together: what happens to an order within seconds is read once.
         """
         started = monotonic()
-        if self._courtesy.burst and started - self._looked < LATER_WAITS_S:
+        if self._courtesy.burst() and started - self._looked < LATER_WAITS_S:
             return 0
         self._looked = started
         done = await self.reactor.run_later()

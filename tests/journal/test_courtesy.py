@@ -73,3 +73,13 @@ def test_orders_that_were_there_at_the_start_are_no_burst(clock: Clock) -> None:
     Shop(courtesy, clock).sells(1, 1)
     courtesy.worked(1)
     assert not courtesy.rests()
+
+
+def test_a_burst_is_over_when_nothing_more_is_heard_of_it(clock: Clock) -> None:
+    courtesy = Courtesy()
+    Shop(courtesy, clock).sells(BURST_ORDERS_PER_S + 10, 3)
+    assert courtesy.burst()
+    clock.now += 2.1
+    assert not courtesy.burst()
+    courtesy.worked(1)
+    assert not courtesy.rests()
