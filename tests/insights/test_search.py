@@ -77,7 +77,7 @@ async def test_what_waits_too_long_is_late_and_what_has_trouble_is_found_by_it(s
     held = {"reason": "customer_request", "note": ""}
     await shop.send("POST", f"/v1/orders/{first['order_id']}/holds", held, expect=201)
     await shop.worker.turn()
-    await shop.worker.turn()
+    await shop.worker.look()
     assert await numbers(shop, late=True) == await numbers(shop, hold=("customer_request",)) == [first["number"]]
     assert await numbers(shop, status=("canceled",)) == [second["number"]]
     async with shop.brand.transaction() as tx:
