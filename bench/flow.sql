@@ -8,7 +8,7 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM events WHERE position IS NULL LIMIT 
         WHERE h.position > c.position)
 
 -- name: behind
--- For how many seconds that has been due of which the least was done: an event without a place, one that a reaction has not
+-- Seconds since the oldest thing that is still due became so: an event without a place in the line, one that a reaction has not
 -- had, a job.
 SELECT coalesce(extract(epoch FROM clock_timestamp() - least(
     (SELECT min(recorded_at) FROM events WHERE position IS NULL),
