@@ -37,6 +37,8 @@ STABLE_AFTER_S = 30.0
 # A child that never once became ready is misconfigured; one that did is restarted for as long as we live.
 STARTS_BEFORE_READY = 5
 STOP_GRACE_S = 10.0
+# How long the rest of a killed group may take to be gone. Where nobody reaps orphans, it never is, and we go on.
+GONE_WITHIN_S = 2.0
 LOG_LIMIT_BYTES = 20_000_000
 
 # Asks the kernel to send SIGTERM (15) when our thread ends (PR_SET_PDEATHSIG is 1), then becomes the child itself. A
@@ -249,7 +251,7 @@ class Supervisor:
             checking.cancel()
             with suppress(asyncio.CancelledError):
                 await checking
-            _signal_group(process.pid, signal.SIGKILL)
+            await _end_group(process.pid)
             kept.pid = None
             self._tell_reaper()
 
@@ -351,10 +353,22 @@ def _tied(argv: Sequence[str]) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _TIE, str(os.getpid()), *argv]
 
 
-def _signal_group(group: int, number: signal.Signals) -> None:
-    # macOS answers "not permitted" for a group of which only unreaped members are left.
-    with suppress(ProcessLookupError, PermissionError):
+def _signal_group(group: int, number: int) -> bool:
+    """Signal a group; say whether it has members. Number 0 only asks."""
+    try:
         os.killpg(group, number)
+    # macOS answers "not permitted" for a group of which only unreaped members are left.
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+async def _end_group(group: int) -> None:
+    """Kill what is left of a group and wait until it is gone: a killed process still holds its files and ports."""
+    _signal_group(group, signal.SIGKILL)
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while _signal_group(group, 0) and time.monotonic() < deadline:  # noqa: ASYNC110 (the kernel sets no event)
+        await asyncio.sleep(POLL_S / 10)
 
 
 def _open_log(path: Path) -> IO[bytes]:
