@@ -17,7 +17,7 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-zA-Z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 setup: ## make .venv from the lock; under a second when nothing changed
-	@$(PYTHON) scripts/setup_venv.py
+	@$(PYTHON) scripts/setup_venv.py $(if $(filter file,$(origin PYTHON)),,--this)
 
 run: setup ## a shop in full swing to look around in: storefront, mailbox, console
 	@$(VENV)/doorstep demo --keep --lively --orders 150 --data $${DOORSTEP_DATA:-.doorstep}/run

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -51,6 +53,8 @@ def machine() -> dict[str, object]:
         "processor": model,
         "memory_mb": memory_kb // 1024,
         "load": os.getloadavg()[0],
+        "python": platform.python_version(),
+        "python_home": sys.base_prefix,
     }
 
 

@@ -24,7 +24,8 @@ def show(report: Report) -> None:
     facts = report.machine
     about = f"{facts['processor']}, {facts['cores']} cores, {facts['memory_mb']} MB, load before {facts['load']:.1f}"
     postgres = f"PostgreSQL {report.postgres['server_version']}, fsync {report.postgres['fsync']}"
-    console.print(f"{about}; {postgres}; {report.plan.name} form, {report.seconds:.0f} s")
+    python = f"Python {facts['python']} of {facts['python_home']}"
+    console.print(f"{about}; {python}; {postgres}; {report.plan.name} form, {report.seconds:.0f} s")
     for name, part in report.parts.items():
         console.print(f"\n[bold]{name}  {part.title}[/]")
         if part.state != "done":
