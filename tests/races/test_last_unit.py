@@ -20,9 +20,14 @@ from doorstep.inventory import Claim, ClaimRefused
 from doorstep.inventory.claim import SQL
 from doorstep.kit.errors import Short
 from doorstep.kit.ids import new_id
+from doorstep.orders.store import SQL as ORDERS
 from tests.orders.world import World, placing
 from tests.races.watch import until_it_waits
 
+GUARD = (
+    "\n        AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit"
+    " >= sums.quantity"
+)
 NO_CHECK = "ALTER TABLE stock DROP CONSTRAINT stock_not_oversold"
 
 
@@ -36,18 +41,26 @@ async def last(world: World) -> World:
 @contextmanager
 def without(*, lock: bool = False, guard: bool = False) -> Iterator[None]:
     """The product's own statements with the row lock, or the guard's condition, taken away."""
-    kept = dict(SQL)
+    kept, place = dict(SQL), dict(ORDERS)["place"]
     changed = dict(kept)
     if lock:
         for name in ("lock_stock", "lock_stock_of_skus"):
             changed[name] = kept[name].split(" FOR NO KEY UPDATE")[0]
+        place = taken_out(" FOR NO KEY UPDATE OF s", place)
     if guard:
         for name in ("claim", "claim_first"):
             changed[name] = kept[name].rsplit("\n    AND ", 1)[0]
+        place = taken_out(GUARD, place)
     assert changed != kept
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SQL, "_by_name", changed)
+        patch.setattr(ORDERS, "_by_name", {**dict(ORDERS), "place": place})
         yield
+
+
+def taken_out(part: str, text: str) -> str:
+    assert text.count(part) == 1
+    return text.replace(part, "")
 
 
 def claim_of(world: World) -> Claim:
@@ -139,7 +152,7 @@ async def test_the_lock_alone_sells_the_last_unit_once(last: World) -> None:
 
 
 async def test_an_order_that_lost_the_race_is_refused_and_writes_nothing(last: World) -> None:
-    # The loser saw the unit, waited for the winner's lock, and looked again under its own.
+    # The loser saw the unit, waited for the winner's lock, was stopped by the guard, and looked again under its own.
     async with last.brand.transaction() as tx:
         assert await look_then_claim(tx, claim_of(last))
         task = asyncio.ensure_future(last.place(placing("L-1", ("LAMP", 1))))
@@ -147,6 +160,20 @@ async def test_an_order_that_lost_the_race_is_refused_and_writes_nothing(last: W
     (outcome,) = await task
     assert isinstance(outcome.problem, Short)
     assert await last.value("SELECT count(*) FROM orders") == 0
+    assert (await last.stock("LAMP"))["reserved"] == 1
+
+
+async def test_an_order_that_lost_the_race_leaves_the_safety_stock_alone(last: World) -> None:
+    # The CHECK knows nothing of safety stock: here the guard of placing stands alone.
+    await last.fill({"north": {"LAMP": 1}})
+    async with last.brand.transaction() as tx:
+        await tx.execute("UPDATE stock SET safety_stock = 1 WHERE sku_id = $1", last.skus["LAMP"])
+    async with last.brand.transaction() as tx:
+        assert await look_then_claim(tx, claim_of(last))
+        task = asyncio.ensure_future(last.place(placing("L-1", ("LAMP", 1))))
+        await until_it_waits(last.brand, task)
+    (outcome,) = await task
+    assert isinstance(outcome.problem, Short)
     assert (await last.stock("LAMP"))["reserved"] == 1
 
 

@@ -14,7 +14,7 @@ from doorstep.db.migrate import create_brand
 from doorstep.journal import Command
 from doorstep.kit.errors import BodyDiffers, Conflict
 from doorstep.kit.ids import new_id, show
-from doorstep.orders.place import place_batch
+from doorstep.orders.place import place_batch, place_held
 from doorstep.orders.placing import Outcome, Placing
 from doorstep.orders.store import SQL as ORDERS_SQL
 from doorstep.routing import NetworkCache
@@ -44,33 +44,46 @@ async def test_the_same_number_twice_in_one_batch_is_placed_once(world: World) -
 
 
 async def test_the_same_number_in_two_processes_is_placed_once(world: World, dsn: str) -> None:
-    # The second one has looked for the number, and not found it, before the first one commits: it waits for the
-    # number, writes nothing, and answers with what the first one placed.
-    blocker = await asyncpg.connect(dsn)
+    # The first one has its number, and has not committed, when the others come: they wait for the number, or the stock
+    # before it, write nothing, and answer with what the first one placed.
     other = Database(dsn)
     try:
-        await blocker.execute("BEGIN; LOCK TABLE main.order_lines IN SHARE MODE")
-        first = asyncio.ensure_future(world.place(placing("N-1", ("MUG", 2))))
-        await until_it_waits(world.brand, first)
-        second = asyncio.ensure_future(
-            place_batch(await other.brand("main"), NetworkCache(), [placing("N-1", ("CARD", 2))])
-        )
-        third = asyncio.ensure_future(
-            place_batch(await other.brand("main"), NetworkCache(), [placing("N-1", ("MUG", 2))])
-        )
-        await until_it_waits(world.brand, third, waiting=3)
-        await blocker.execute("COMMIT")
-        (placed,), (differs,), (again,) = await first, await second, await third
+        async with world.brand.transaction() as tx:
+            first = placing("N-1", ("MUG", 2))
+            await place_held(tx, first, hold=("incorrect_address", "no such street"), now=MONDAY)
+            brand = await other.brand("main")
+            second, third = (
+                asyncio.ensure_future(place_batch(brand, NetworkCache(), [placing("N-1", (sku, 2))]))
+                for sku in ("CARD", "MUG")
+            )
+            await until_it_waits(world.brand, third, waiting=2)
+        (differs,), (again,) = await second, await third
     finally:
-        await blocker.close()
         await other.close()
-    assert placed.new
     assert not again.new
-    assert ids_of([placed, again]) == {placed.answer.order_id if placed.answer else ""}
+    assert ids_of([again]) == {show("ord", first.order_id)}
     assert isinstance(differs.problem, BodyDiffers)
     assert differs.problem.extra["fields"] == ["lines"]
     assert await count(world) == 1
     assert ((await world.stock("MUG"))["reserved"], (await world.stock("CARD"))["reserved"]) == (2, 0)
+    assert await world.faults() == []
+
+
+async def test_who_waits_for_stock_has_no_number_yet(world: World, dsn: str) -> None:
+    # Else it would deadlock with who has locked that stock and then inserts the same number.
+    blocker = await asyncpg.connect(dsn)
+    try:
+        await blocker.execute("BEGIN")
+        await blocker.execute("SELECT 1 FROM main.stock WHERE sku_id = $1 FOR NO KEY UPDATE", world.skus["MUG"])
+        first = asyncio.ensure_future(world.place(placing("N-1", ("MUG", 2))))
+        await until_it_waits(world.brand, first)
+        (second,) = await asyncio.wait_for(world.place(placing("N-1", ("CARD", 2))), 10)
+        await blocker.execute("COMMIT")
+        (late,) = await first
+    finally:
+        await blocker.close()
+    assert second.new
+    assert isinstance(late.problem, BodyDiffers)
     assert await world.faults() == []
 
 

@@ -33,6 +33,16 @@ STOCK = (
         test="tests/inventory/test_claim.py::test_the_guard_leaves_the_safety_stock_alone",
     ),
     Case(
+        name="the guard of placing",
+        edits=(code(_ORDERS, f"\n        AND {_AVAILABLE} >= sums.quantity", ""),),
+        test="tests/races/test_last_unit.py::test_an_order_that_lost_the_race_leaves_the_safety_stock_alone",
+    ),
+    Case(
+        name="claims that were not held take the batch back",
+        edits=(code("orders/write.py", 'if rows and not rows[0]["held"]:', "if False:"),),
+        test="tests/races/test_last_unit.py::test_an_order_that_lost_the_race_is_refused_and_writes_nothing",
+    ),
+    Case(
         name="the CHECK behind the guard",
         edits=_schema(
             "CHECK (reserved BETWEEN 0 AND on_hand - damaged - quality_control + oversell_limit)",
@@ -239,6 +249,15 @@ ORDERS = (
         name="ON CONFLICT of placing",
         edits=(code(_ORDERS, "    ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING\n", ""),),
         test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
+    ),
+    Case(
+        name="stock is locked before a number is waited for",
+        edits=(
+            code(
+                _ORDERS, "FROM new WHERE (SELECT count(*) FROM locked) >= 0 ORDER BY place", "FROM new ORDER BY place"
+            ),
+        ),
+        test="tests/races/test_orders.py::test_who_waits_for_stock_has_no_number_yet",
     ),
     Case(
         name="comparing the body of a retry",

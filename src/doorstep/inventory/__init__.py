@@ -16,7 +16,7 @@ from doorstep.inventory.channel_stock import (
     put_channel_stock,
     read_channel_stock,
 )
-from doorstep.inventory.claim import ClaimRefused, claim, lock_stock, read_stock
+from doorstep.inventory.claim import ClaimRefused, claim, columns, lock_stock, read_stock
 from doorstep.inventory.counting.job import (
     ChosenBy,
     CountJob,
@@ -158,6 +158,7 @@ __all__ = [
     "claim",
     "claims_of",
     "close_transfer",
+    "columns",
     "correct",
     "correct_shelf",
     "count",

@@ -7,7 +7,7 @@ Invariants: no committed event is missed, also one that commits late; effects in
 within an order, reactions see events in order; an event that cannot be digested parks its order for that reaction only.
 """
 
-from doorstep.journal.append import append, append_first
+from doorstep.journal.append import append, first
 from doorstep.journal.commands import Command
 from doorstep.journal.model import Event, Reaction, Recorded, when
 from doorstep.journal.react import Reactor, retry_parked
@@ -20,7 +20,7 @@ __all__ = [
     "Reactor",
     "Recorded",
     "append",
-    "append_first",
+    "first",
     "give_positions",
     "retry_parked",
     "when",

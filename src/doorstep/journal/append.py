@@ -42,18 +42,6 @@ async def append(tx: Tx, events: Sequence[tuple[UUID | None, Event]], *, actor: 
     return ids
 
 
-async def append_first(
-    tx: Tx, events: Sequence[tuple[UUID, int, Event]], *, actor: Sequence[str], now: datetime
-) -> None:
-    """The first event (order id, lane, event) of orders that this very transaction has written, each with its actor."""
-    await tx.execute(
-        SQL.append_first,
-        [new_id() for _ in events],
-        [order_id for order_id, _, _ in events],
-        [lane for _, lane, _ in events],
-        [partition_of(order_id) for order_id, _, _ in events],
-        [event.KIND for _, _, event in events],
-        list(actor),
-        [event for _, _, event in events],
-        now,
-    )
+def first(order_id: UUID) -> tuple[UUID, int]:
+    """A new id, and the partition, for the first event of an order that is being written, with its `seq` 1."""
+    return new_id(), partition_of(order_id)

@@ -119,13 +119,5 @@ DELETE FROM commands WHERE recorded_at < $1
 -- name: prune_wrong_answers
 DELETE FROM wrong_answers WHERE answered_at < $1
 
--- name: append_first
--- The first event of orders written in this transaction: nobody else can be counting yet, the counter starts at 1.
-INSERT INTO events (event_id, order_id, seq, lane, partition, kind, actor, data, occurred_at)
-SELECT event_id, order_id, 1, lane, partition, kind, actor, data, $8
-FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::jsonb[])
-    AS n (event_id, order_id, lane, partition, kind, actor, data)
-CROSS JOIN (SELECT pg_notify('doorstep_events', current_schema())) woken
-
 -- name: log_entry
 INSERT INTO audit_log (entry_id, actor, action, subject, order_id, detail) VALUES ($1, $2, $3, $4, $5, $6)

@@ -1,8 +1,9 @@
 """Place orders: many in one transaction, each once, claiming its stock where it was promised.
 
-Order of work: look up what came before → read what is needed → choose locations in memory, in order of arrival → lock
-the stock rows chosen, in key order → keep what still fits, leave the rest for a second round under lock of all rows →
-write. See docs/operate/locking.md.
+First round: read what is needed → choose locations in memory, in order of arrival → write and claim in one statement,
+which locks the stock rows chosen. Most orders need no more. Those that found too little, or are wrong, or whose number
+was taken, and all of them when stock is gone since it was looked at, go into a second round: look up what came before →
+lock all stock of their products → choose → write. See docs/operate/locking.md.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from uuid import UUID
 from doorstep import carts, catalog, inventory
 from doorstep.carts import CartHold
 from doorstep.db import Brand, Tx
-from doorstep.db.pool import clock_now
 from doorstep.kit.errors import BodyDiffers, Conflict, Problem, Short
 from doorstep.kit.ids import show
 from doorstep.orders import write
 from doorstep.orders.beyond import BeyondStock, to_be_had
 from doorstep.orders.draft import Draft, Key, draft
 from doorstep.orders.model import HoldReason
-from doorstep.orders.placing import Outcome, Placing, answer
+from doorstep.orders.placing import Channel, Outcome, Placing, answer
 from doorstep.orders.requests import differing
 from doorstep.routing import Decision, Network, NetworkCache, restored
 
@@ -30,7 +30,7 @@ Available = dict[Key, int]
 
 
 async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Placing]) -> list[Outcome]:
-    """Place orders in one transaction (two when some must see all stock under lock); an outcome each, in their order.
+    """Place orders in one transaction (two when some go into the second round); an outcome each, in their order.
 
     Of requests with one key the first decides, the others are answered as its retries. A bad request is an outcome;
     what is raised is the database's, and takes the whole batch back. An order with a cart's hold is decided under lock
@@ -48,7 +48,11 @@ async def place_batch(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
             if place not in outcomes and (under_lock or batch[place].cart_hold is None)
         ]
         if pending:
-            found = await _transact(brand, networks, [batch[place] for place in pending], under_lock, spare)
+            placings = [batch[place] for place in pending]
+            if under_lock:
+                found = await _under_lock(brand, networks, placings)
+            else:
+                found = await _at_once(brand, networks, placings, spare)
             outcomes |= {pending[i]: outcome for i, outcome in found.items()}
     for place, placing in enumerate(batch):
         head = first[placing.key]
@@ -71,7 +75,8 @@ async def place_held(tx: Tx, placing: Placing, *, hold: tuple[HoldReason, str], 
     """
     network = await Network.read(tx)
     outcomes: dict[int, Outcome] = {}
-    drafts = await _drafts(tx, network, [placing], outcomes, {}, now)
+    _, channels = await write.terms(tx)
+    drafts = await _drafts(tx, network, [placing], channels, outcomes, {}, now)
     for made in drafts.values():
         made.holds.append(hold)
         made.undated = True
@@ -84,32 +89,50 @@ async def place_held(tx: Tx, placing: Placing, *, hold: tuple[HoldReason, str], 
         raise Conflict(f"The number {placing.order.number!r} was taken just now. Try again.")
 
 
-async def _transact(
-    brand: Brand, networks: NetworkCache, batch: Sequence[Placing], under_lock: bool, spare: Collection[UUID]
+async def _at_once(
+    brand: Brand, networks: NetworkCache, batch: Sequence[Placing], spare: Collection[UUID]
 ) -> dict[int, Outcome]:
-    """One transaction. Outcomes by place in the batch; those missing lost a race and must try again under lock."""
+    """The first round: outcomes by place of the orders that were placed. Nothing is refused here: unlocked, a shortage
+    is only a guess, and what is wrong now may be the retry of what was right before.
+    """
+
+    async def attempt(tx: Tx) -> dict[int, Outcome]:
+        network = await networks.get(tx)
+        now, channels = await write.terms(tx)
+        drafts = await _drafts(tx, network, batch, channels, {}, {}, now)
+        await _choose(tx, network, drafts, now, spare)
+        return await _write(tx, network, drafts, now)
+
+    try:
+        return await brand.run(attempt)
+    except inventory.ClaimRefused:
+        return {}
+
+
+async def _under_lock(brand: Brand, networks: NetworkCache, batch: Sequence[Placing]) -> dict[int, Outcome]:
+    """The second round: outcomes by place. Missing are those whose number, or cart, was taken meanwhile."""
 
     async def attempt(tx: Tx) -> dict[int, Outcome]:
         holds = await carts.lock(tx, [placing.cart_hold for placing in batch if placing.cart_hold])
         network = await networks.get(tx)
         outcomes = await _replays(tx, network, batch)
-        now = await clock_now(tx)
-        drafts = await _drafts(tx, network, batch, outcomes, holds, now)
+        now, channels = await write.terms(tx)
+        drafts = await _drafts(tx, network, batch, channels, outcomes, holds, now)
         if drafts:
-            if under_lock:
-                await _choose_under_lock(tx, network, drafts, outcomes, now)
-            else:
-                await _choose(tx, network, drafts, now, spare)
-        if drafts:
-            written = await write.insert(tx, list(drafts.values()), now=now)
-            for place, made in drafts.items():
-                row = written.get(made.placing.order_id)
-                if row is not None:
-                    kept = answer(row, made.channel.channel, made.decided, network)
-                    outcomes[place] = Outcome(answer=kept, new=True)
-        return outcomes
+            await _choose_under_lock(tx, network, drafts, outcomes, now)
+        return outcomes | await _write(tx, network, drafts, now)
 
     return await brand.run(attempt)
+
+
+async def _write(tx: Tx, network: Network, drafts: Mapping[int, Draft], now: datetime) -> dict[int, Outcome]:
+    """Write the drafts; outcomes by place of those that were written."""
+    written = await write.insert(tx, list(drafts.values()), now=now) if drafts else {}
+    return {
+        place: Outcome(answer=answer(row, made.channel.channel, made.decided, network), new=True)
+        for place, made in drafts.items()
+        if (row := written.get(made.placing.order_id)) is not None
+    }
 
 
 async def _replays(tx: Tx, network: Network, batch: Sequence[Placing]) -> dict[int, Outcome]:
@@ -139,12 +162,12 @@ async def _drafts(
     tx: Tx,
     network: Network,
     batch: Sequence[Placing],
+    channels: Mapping[str, Channel],
     outcomes: dict[int, Outcome],
     holds: Mapping[UUID, CartHold],
     now: datetime,
 ) -> dict[int, Draft]:
     """Drafts by place of all that have no outcome yet; those that are wrong get theirs."""
-    channels = await write.channels(tx)
     todo = [place for place in range(len(batch)) if place not in outcomes]
     products = await catalog.load_whole(tx, list({line.sku for place in todo for line in batch[place].order.lines}))
     drafts: dict[int, Draft] = {}
@@ -158,17 +181,25 @@ async def _drafts(
 
 
 async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime, spare: Collection[UUID]) -> None:
-    """Decide for each draft, in order of arrival, and lock what was decided. Drafts that get nothing are taken out:
-    unlocked, a shortage is only a guess.
-    """
+    """Decide for each draft, in order of arrival. Drafts that get nothing are taken out."""
     sku_ids = {demand.sku_id for made in drafts.values() for demand in made.request.demands}
-    available = await inventory.read_stock(tx, sku_ids, now=now)
+    available = await inventory.read_stock(tx, sku_ids, now=now) if sku_ids else {}
     for place, made in list(drafts.items()):
         made.decide(network.decide(made.request, available))
         if made.decided.short:
             del drafts[place]
         else:
             _take(available, made.units)
+    if any(network.keeps_back(made.request) for made in drafts.values()):
+        await _look_again(tx, network, drafts, now, spare)
+
+
+async def _look_again(
+    tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime, spare: Collection[UUID]
+) -> None:
+    """Lock what was decided and keep what still fits: the guard of the claim does not know what is kept back from a
+    channel.
+    """
     asked: Counter[Key] = Counter()
     for made in drafts.values():
         _add(asked, made.units)

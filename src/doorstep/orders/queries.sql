@@ -81,8 +81,10 @@ FROM axes a
 WHERE o.order_id = a.order_id
     AND (o.status, o.payment_status, o.fulfillment_status) IS DISTINCT FROM (a.status, a.payment_status, a.fulfillment_status)
 
--- name: read_channels
-SELECT channel_id, channel, currency, on_short, risk_limit FROM channels
+-- name: terms
+-- The brand's time, and the channels, should there be any.
+SELECT clock_now() AS now, channel_id, channel, currency, on_short, risk_limit
+FROM (SELECT) one LEFT JOIN channels ON true
 
 -- name: put_channel
 INSERT INTO channels (channel, title, currency, on_short, priority, risk_limit) VALUES ($1, $2, $3, $4, $5, $6)
@@ -100,18 +102,34 @@ FROM unnest($1::text[], $2::text[]) AS k (channel, number)
 JOIN channels c ON c.channel = k.channel
 CROSS JOIN LATERAL (SELECT * FROM orders o WHERE o.channel_id = c.channel_id AND o.number = k.number OFFSET 0) o
 
--- name: insert_orders
--- The contact and the address come with the order that took the number, and have its id: one drawn and sent instead of
--- three. A number that is taken writes nothing.
+-- name: place
+-- Orders with contact, address, lines, claims and first event, in one statement, so that stock is locked for as short as can
+-- be. Contact and address have the order's id: one drawn and sent instead of three. A number that is taken writes nothing.
+-- Stock is locked first, in key order, before a number is waited for. The guard is that of `claim`: it sees each row as it is
+-- once locked, and `held` says whether all claims were held; if not, the caller gives the transaction up.
 WITH new AS (
-    SELECT * FROM unnest($2::uuid[], $3::smallint[], $4::text[], $5::bytea[], $6::text[], $7::smallint[],
-        $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::timestamptz[],
-        $16::timestamptz[], $17::jsonb[], $18::smallint[], $19::text[], $20::text[],
-        $21::text[], $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[])
+    SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::bytea[], $7::text[], $8::smallint[],
+        $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::timestamptz[],
+        $17::timestamptz[], $18::jsonb[], $19::smallint[], $20::text[], $21::text[],
+        $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
+        $30::uuid[], $31::smallint[], $32::text[], $33::jsonb[])
         WITH ORDINALITY
         AS n (order_id, channel_id, number, body_hash, service, lane, on_short, currency, total_minor,
             shipping_minor, discount_minor, payment_token, payment_reference, promised_from, promised_by, decision,
-            open_holds, contact_name, email, phone, locale, address_name, street, city, region, postcode, country, place)
+            open_holds, contact_name, email, phone, locale, address_name, street, city, region, postcode, country,
+            event_id, partition, actor, data, place)
+), asked AS (
+    SELECT * FROM unnest($34::uuid[], $35::smallint[], $36::integer[], $37::integer[], $38::integer[], $39::integer[],
+        $40::integer[], $41::bigint[], $42::bigint[], $43::bigint[], $44::text[], $45::text[], $46::text[])
+        AS a (order_id, line_no, sku_id, ordered, backordered, shortfall, reserved, unit_price_minor, tax_minor,
+            discount_minor, routing_kind, kind_reason, instructions)
+), wished AS (
+    SELECT * FROM unnest($47::uuid[], $48::smallint[], $49::integer[], $50::integer[], $51::integer[])
+        AS w (order_id, line_no, sku_id, location_id, quantity)
+), locked AS MATERIALIZED (
+    SELECT s.sku_id FROM stock s JOIN (SELECT DISTINCT sku_id, location_id FROM wished) k
+        ON s.sku_id = k.sku_id AND s.location_id = k.location_id
+    ORDER BY s.sku_id, s.location_id FOR NO KEY UPDATE OF s
 ), written AS (
     INSERT INTO orders (order_id, channel_id, number, body_hash, contact_id, address_id, placed_at, service, lane, on_short,
         currency, total_minor, shipping_minor, discount_minor, payment_token, payment_reference, promised_from,
@@ -120,7 +138,7 @@ WITH new AS (
         currency, total_minor, shipping_minor, discount_minor, payment_token, payment_reference, promised_from,
         promised_by, decision, total_minor > 0, open_holds,
         CASE WHEN total_minor > 0 OR open_holds > 0 THEN 'on_hold' ELSE 'open' END
-    FROM new ORDER BY place
+    FROM new WHERE (SELECT count(*) FROM locked) >= 0 ORDER BY place
     ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING
     RETURNING order_id, number, placed_at, currency, total_minor, promised_from, promised_by
 ), people AS (
@@ -130,14 +148,29 @@ WITH new AS (
     INSERT INTO addresses (address_id, name, street, city, region, postcode, country)
     SELECT order_id, n.address_name, n.street, n.city, n.region, n.postcode, n.country
     FROM new n JOIN written USING (order_id)
+), told AS (
+    INSERT INTO events (event_id, order_id, seq, lane, partition, kind, actor, data, occurred_at)
+    SELECT n.event_id, order_id, 1, n.lane, n.partition, $2, n.actor, n.data, $1
+    FROM new n JOIN written USING (order_id)
+    CROSS JOIN (SELECT pg_notify('doorstep_events', current_schema())) woken
+    ORDER BY n.place
+), lined AS (
+    INSERT INTO order_lines (order_id, line_no, sku_id, ordered, backordered, shortfall, reserved, unit_price_minor,
+        tax_minor, discount_minor, routing_kind, kind_reason, instructions)
+    SELECT a.* FROM asked a JOIN written USING (order_id)
+), claimed AS (
+    INSERT INTO reservations (order_id, line_no, sku_id, location_id, claimed, open)
+    SELECT w.order_id, w.line_no, w.sku_id, w.location_id, w.quantity, w.quantity FROM wished w JOIN written USING (order_id)
+), sums AS (
+    SELECT w.sku_id, w.location_id, sum(w.quantity) AS quantity FROM wished w JOIN written USING (order_id)
+    GROUP BY w.sku_id, w.location_id
+), counted AS (
+    UPDATE stock s SET reserved = s.reserved + sums.quantity FROM sums
+    WHERE s.sku_id = sums.sku_id AND s.location_id = sums.location_id
+        AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit >= sums.quantity
+    RETURNING 1
 )
-SELECT * FROM written
-
--- name: insert_lines
-INSERT INTO order_lines (order_id, line_no, sku_id, ordered, backordered, shortfall, reserved, unit_price_minor, tax_minor,
-    discount_minor, routing_kind, kind_reason, instructions)
-SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
-    $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::text[], $13::text[])
+SELECT *, (SELECT count(*) FROM counted) = (SELECT count(*) FROM sums) AS held FROM written
 
 -- name: insert_kits
 INSERT INTO order_kits (order_id, line_no, sku_id, quantity, unit_price_minor, tax_minor, discount_minor, parts)

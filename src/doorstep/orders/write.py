@@ -22,10 +22,11 @@ from doorstep.orders.store import SQL
 from doorstep.routing import stored
 
 
-async def channels(tx: Tx) -> dict[str, Channel]:
-    """All channels by name."""
-    rows = await tx.fetch(SQL.read_channels)
-    return {row["channel"]: Channel(**{field: row[field] for field in Channel.__struct_fields__}) for row in rows}
+async def terms(tx: Tx) -> tuple[datetime, dict[str, Channel]]:
+    """The brand's time, read once per transaction, and all channels by name."""
+    rows = await tx.fetch(SQL.terms)
+    channels = [Channel(**{field: row[field] for field in Channel.__struct_fields__}) for row in rows if row["channel"]]
+    return rows[0]["now"], {channel.channel: channel for channel in channels}
 
 
 async def placed_before(tx: Tx, keys: Sequence[Key]) -> dict[Key, Any]:
@@ -35,22 +36,33 @@ async def placed_before(tx: Tx, keys: Sequence[Key]) -> dict[Key, Any]:
 
 
 async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID, Any]:
-    """Write drafts whose stock is locked; the rows written, by order id.
+    """Write drafts and claim their stock, which this locks, if it is not locked yet; the rows written, by order id.
 
     One whose number was placed by another transaction meanwhile is missing: it is a retry, and is looked up again.
+    Raises ClaimRefused when stock is not there any more: then the transaction must be given up.
     """
     # In key order, so that two transactions that place the same numbers cannot deadlock.
     ordered = sorted(drafts, key=lambda made: (made.channel.channel_id, made.placing.order.number))
-    rows = await tx.fetch(SQL.insert_orders, now, *_columns([_order_values(made, now) for made in ordered]))
+    # What a cart holds is given back first, then claimed.
+    claims = [claim for made in ordered if not made.cart_hold for claim in made.claims]
+    rows = await tx.fetch(
+        SQL.place,
+        *(now, Placed.KIND),
+        *_columns([_order_values(made, now) for made in ordered]),
+        *_columns([values for made in ordered for values in _line_values(made)]),
+        *inventory.columns(claims),
+    )
+    if rows and not rows[0]["held"]:
+        raise inventory.ClaimRefused("stock is gone since it was looked at")
     written = {row["order_id"]: row for row in rows}
     mine = [made for made in drafts if made.placing.order_id in written]
     if mine:
-        await tx.execute(SQL.insert_lines, *_columns([values for made in mine for values in _line_values(made)]))
-        await carts.convert(tx, [_conversion(made) for made in mine if made.cart_hold], actor="doorstep", now=now)
-        await inventory.claim(tx, claims=[claim for made in mine for claim in made.claims], first=True)
+        from_carts = [made for made in mine if made.cart_hold]
+        await carts.convert(tx, [_conversion(made) for made in from_carts], actor="doorstep", now=now)
+        await inventory.claim(tx, claims=[claim for made in from_carts for claim in made.claims], first=True)
         await _insert_rare(tx, mine, now)
         await claim_beyond(tx, [made for made in mine if made.pieces])
-        await _tell(tx, mine, now)
+        await _tell_more(tx, mine, now)
     return written
 
 
@@ -67,6 +79,7 @@ def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:
 def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
     order, decision = made.placing.order, made.decided
     customer, address = order.customer, order.ship_to
+    event_id, partition = journal.first(made.placing.order_id)
     return (
         *(made.placing.order_id, made.channel.channel_id, order.number, made.placing.fingerprint),
         *(order.service, made.lane, made.on_short, order.currency, order.total_minor, order.shipping_minor),
@@ -78,6 +91,8 @@ def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
         ),
         *(len(made.holds), customer.name, customer.email, customer.phone, customer.locale),
         *(address.name, address.street, address.city, address.region, address.postcode, address.country),
+        *(event_id, partition, made.placing.actor),
+        Placed(short=bool(decision.short), awaited=bool(decision.awaited)),
     )
 
 
@@ -134,21 +149,8 @@ def _services(line: Any) -> Iterable[tuple[str, object, int]]:
         yield "gift_wrap", detail, wrap.fee_minor
 
 
-async def _tell(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
-    """The first event of each order; then those only some have."""
-    await journal.append_first(
-        tx,
-        [
-            (
-                made.placing.order_id,
-                made.lane,
-                Placed(short=bool(made.decided.short), awaited=bool(made.decided.awaited)),
-            )
-            for made in drafts
-        ],
-        actor=[made.placing.actor for made in drafts],
-        now=now,
-    )
+async def _tell_more(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
+    """Events after the first, which only some orders have."""
     more: list[tuple[UUID, Event]] = []
     holds = []
     for made in drafts:

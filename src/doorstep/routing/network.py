@@ -113,9 +113,14 @@ class Network:
         if rules is None:
             return available
         keys = {(demand.sku_id, place) for demand in request.demands for place in self.locations if rules.sees(place)}
-        if not (request.kept_back and rules.keeps_back):
+        if not self.keeps_back(request):
             return {key: available.get(key, 0) for key in keys}
         return {key: rules.room(available.get(key, 0) - own.get(key, 0), own.get(key, 0)) for key in keys}
+
+    def keeps_back(self, request: Request) -> bool:
+        """Whether units are kept back from the channel of a request."""
+        rules = self._bound.get(request.channel_id)
+        return rules is not None and request.kept_back and rules.keeps_back
 
     def able(self, location_id: int, demand: Demand) -> bool:
         """Whether the location is open and can do what the demand needs."""
