@@ -26,6 +26,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import uvloop
 
 from bench.outside import make_doubles
 from bench.proc import parent_of, used_s
@@ -482,7 +483,7 @@ def main() -> None:
     parser.add_argument("--binaries", type=Path, help="another PostgreSQL's programs")
     parser.add_argument("--worker", metavar="DSN", help="be the worker (the bench starts it)")
     given = parser.parse_args()
-    asyncio.run(work(given.worker) if given.worker else _main(given))
+    uvloop.run(work(given.worker) if given.worker else _main(given))
 
 
 if __name__ == "__main__":

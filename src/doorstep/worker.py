@@ -41,6 +41,7 @@ CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
 IDLE_S = 1.0
 _WINDOW_S = 1.0
 _REST_MAX_S = 2.0
+_LOOK_S = 0.1  # while it rests, it looks so often for express orders: each look costs as much as placing a few
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
 LAPSE_S = 60.0
@@ -52,8 +53,8 @@ class Courtesy:
     """Leaves most of the processor to those who take orders while they come in a burst: what follows from an order can
     wait, its shopper cannot.
 
-    After work on standard orders comes a rest, `RESTS` times as long. Rests and not a lower priority: who is
-    interrupted in a transaction keeps its locks, and placing waits for them.
+    After a round of reactions to standard orders comes a rest, `RESTS` times as long, of their jobs too. Rests, and not
+    a lower priority: who is interrupted in a transaction keeps its locks, and placing waits for them.
     """
 
     def __init__(self) -> None:
@@ -101,11 +102,22 @@ class BrandWorker:
 
         In a burst of orders, most rounds are for express orders only.
         """
-        started, resting = monotonic(), self._courtesy.rests()
+        resting = await self._rests()
+        started = monotonic()
         done = await self._turn(resting=resting)
         if done and not resting:
             self._courtesy.worked(monotonic() - started)
         return done
+
+    async def take_up(self) -> int:
+        """Begin the jobs that are due, express first; of express orders only, while it rests. How many were begun."""
+        return await self.runner.take_up(express_only=await self._rests())
+
+    async def _rests(self) -> bool:
+        """Whether only express orders are worked on now; if so, after a short sleep."""
+        if self._courtesy.rests():
+            await asyncio.sleep(_LOOK_S)
+        return self._courtesy.rests()
 
     async def _turn(self, *, resting: bool) -> int:
         given = await give_positions(self.brand)
@@ -176,7 +188,7 @@ class BrandWorker:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._loop(self.came[EVENTS], self.turn, "journal"))
                 group.create_task(self._loop(self._placed, self.look, "later"))
-                group.create_task(self._loop(self.came[JOBS], self.runner.take_up, "jobs"))
+                group.create_task(self._loop(self.came[JOBS], self.take_up, "jobs"))
                 group.create_task(_every(JOB_LEASE.total_seconds() / 3, self.runner.renew, "renew"))
                 group.create_task(_every(PRUNE_S, self.prune, "prune"))
                 group.create_task(_every(LAPSE_S, self.lapse, "lapse"))

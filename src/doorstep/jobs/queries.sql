@@ -19,7 +19,7 @@ UPDATE jobs SET state = 'done', done_at = clock_timestamp(), leased_until = NULL
 WHERE kind = $1 AND subject = ANY($2) AND state = 'waiting'
 
 -- name: claim
--- Up to so many of each kind, express first. Kind and lane are equalities, so that what is due later is never looked at;
+-- Up to so many of each kind, express first, or only ($5). Kind and lane are equalities, so that what is due later is never looked at;
 -- and no more rows are locked than taken, or another worker would find nothing.
 WITH wanted AS (
     SELECT * FROM unnest($3::text[], $4::integer[]) AS k (kind, most)
@@ -34,7 +34,7 @@ WITH wanted AS (
         SELECT j.job_id FROM jobs j
         WHERE j.state = 'waiting' AND j.kind = k.kind AND j.lane = 1 AND j.due_at <= clock_now()
             AND j.retry_at <= clock_timestamp() AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())
-        ORDER BY j.due_at LIMIT k.most - (SELECT count(*) FROM express e WHERE e.kind = k.kind)
+        ORDER BY j.due_at LIMIT CASE WHEN $5 THEN 0 ELSE k.most - (SELECT count(*) FROM express e WHERE e.kind = k.kind) END
         FOR UPDATE SKIP LOCKED) due
 )
 UPDATE jobs SET lease = $1, leased_until = clock_timestamp() + $2, attempts = attempts + 1

@@ -101,9 +101,9 @@ class Runner:
             renewing.cancel()
         return taken
 
-    async def take_up(self, *, limit: int = JOBS_IN_HAND) -> int:
-        """Claim what is due and begin it; how many were begun. Up to `limit` of a kind are in hand; of errands and of
-        what is done together, JOBS_TOGETHER.
+    async def take_up(self, *, limit: int = JOBS_IN_HAND, express_only: bool = False) -> int:
+        """Claim what is due, express first or only, and begin it; how many were begun. Up to `limit` of a kind are in
+        hand; of errands and of what is done together, JOBS_TOGETHER.
 
         Nothing waits for what is in hand, so that a partner that is slow to answer holds up nobody else.
         """
@@ -114,7 +114,7 @@ class Runner:
         if not free:
             return 0
         async with self._brand.transaction() as tx:
-            rows = await tx.fetch(SQL.claim, new_id(), JOB_LEASE, list(free), list(free.values()))
+            rows = await tx.fetch(SQL.claim, new_id(), JOB_LEASE, list(free), list(free.values()), express_only)
         found: dict[str, list[Job]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: row["lane"]):
             found[row["kind"]].append(as_job(row))
