@@ -1,9 +1,9 @@
 """Part h of the bench: what becomes of an order after its placing, until it is delivered, and what that costs.
 
-The worker is a process of its own with all of the journey's reactions and jobs. Outside partners are doubles in that
-process which answer at once: what a partner's own program costs is not ours. This process places and does the
-warehouse's and the carrier's part, by the same verbs as the API and in its waves. All times are of the CPU, in
-core-milliseconds an order, so that they say the same on a busy machine and on an idle one.
+The workers, as many as `doorstep up` starts, are processes of their own with all of the journey's reactions and jobs.
+Outside partners are doubles there, which answer at once: what a partner's own program costs is not ours. This process
+places and does the warehouse's and the carrier's part, by the same verbs as the API and in its waves. All times are of
+the CPU, in core-milliseconds an order, so that they say the same on a busy machine and on an idle one.
 
     python -m bench.flow --orders 2000            what each step costs
     python -m bench.flow --seconds 60             orders a second from placing to delivery, all steps at once
@@ -20,6 +20,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -44,6 +45,7 @@ from doorstep.orders.place import place_batch
 from doorstep.orders.placing import Placing
 from doorstep.orders.requests import Customer, Payment, PlaceLine, PlaceOrder, ShipTo
 from doorstep.routing import NetworkCache
+from doorstep.settings import Settings
 from doorstep.shipping import TrackingStatus, TrackingUpdate
 from doorstep.worker import Worker
 
@@ -121,9 +123,9 @@ class Burst(msgspec.Struct, frozen=True, kw_only=True):
 class Shop:
     """A brand with stock for as many orders as one likes, and the hands that place, pick, pack and carry."""
 
-    def __init__(self, brand: Brand, worker_pid: int, postmaster_pid: int) -> None:
+    def __init__(self, brand: Brand, worker_pids: Sequence[int], postmaster_pid: int) -> None:
         self.brand = brand
-        self._worker_pid, self._postmaster_pid = worker_pid, postmaster_pid
+        self._worker_pids, self._postmaster_pid = worker_pids, postmaster_pid
         self._networks = NetworkCache()
         self._numbers = self._arrived = 0
         self._run = new_id().hex[-6:]
@@ -136,7 +138,9 @@ class Shop:
     def cost(self) -> Cost:
         """What has been used so far."""
         return Cost(
-            here_s=time.process_time(), worker_s=used_s(self._worker_pid), postgres_s=used_s(self._postmaster_pid)
+            here_s=time.process_time(),
+            worker_s=sum(used_s(pid) for pid in self._worker_pids),
+            postgres_s=used_s(self._postmaster_pid),
         )
 
     async def place(self, count: int) -> None:
@@ -363,21 +367,23 @@ async def burst(shop: Shop, seconds: float) -> Burst:
 
 @asynccontextmanager
 async def opened(dsn: str) -> AsyncIterator[Shop]:
-    """A fresh shop in the brand `main` of this database, and its worker as a process."""
+    """A fresh shop in the brand `main` of this database, and its workers as processes."""
     database = Database(dsn)
     brand = await database.brand("main")
     await _stock(brand)
     connection = await asyncpg.connect(dsn)
     postmaster = parent_of(await connection.fetchval(SQL.backend))
     await connection.close()
-    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.flow", "--worker", dsn)
+    start = partial(asyncio.create_subprocess_exec, sys.executable, "-m", "bench.flow", "--worker", dsn)
+    workers = [await start() for _ in range(Settings().workers)]
     try:
-        shop = Shop(brand, worker.pid, postmaster)
+        shop = Shop(brand, [worker.pid for worker in workers], postmaster)
         await shop.settle()
         yield shop
     finally:
-        worker.terminate()
-        await worker.wait()
+        for worker in workers:
+            worker.terminate()
+            await worker.wait()
         await database.close()
 
 

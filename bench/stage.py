@@ -204,7 +204,7 @@ class Stage:
 
     @asynccontextmanager
     async def shop(self, name: str, *, processes: int = 1) -> AsyncIterator[Shop]:
-        """Doorstep on this database: server processes and the worker, whose partners outside answer at once."""
+        """Doorstep on this database: server processes and the workers, whose partners outside answer at once."""
         port = _free_port()
         settings = Settings(
             database_url=self.dsn(name),
@@ -216,6 +216,7 @@ class Stage:
         )
         env = settings_of.environment(settings)
         worker = [sys.executable, "-m", "bench.flow", "--worker", settings.database_url]
+        workers = [f"worker-{number + 1}" for number in range(settings.workers)]
         logs = self.folder / "logs"
 
         async def ready() -> bool:
@@ -235,11 +236,14 @@ class Stage:
                         env=env,
                         ready=ready,
                     ),
-                    Child(name="worker", argv=worker, log=logs / "worker.log", env={"PYTHONPATH": str(ROOT)}),
+                    *(
+                        Child(name=name, argv=worker, log=logs / f"{name}.log", env={"PYTHONPATH": str(ROOT)})
+                        for name in workers
+                    ),
                 ]
             )
             await supervisor.wait_ready(READY_WITHIN_S)
-            roots = {group: [supervisor.pids[group]] for group in ("server", "worker")}
+            roots = {"server": [supervisor.pids["server"]], "worker": [supervisor.pids[name] for name in workers]}
             yield Shop(self, name, Target(port=port, key=self._key, skus=self.skus), roots)
 
     async def statements(self, *, on: bool) -> bool:

@@ -20,6 +20,7 @@ VARIABLES = {
     "SECRET": "signs links in mail; without it one is made and kept in DATA",
     "HOST, PORT": "where the server listens; 127.0.0.1 and 8080",
     "PROCESSES": "server processes; 1",
+    "WORKERS": "workers that `doorstep up` starts; 2",
     "URL": "the address under which people reach it; http://HOST:PORT",
     "PROXIES": "how many proxies of yours stand before the server, each naming its caller in X-Forwarded-For; 0",
     "ANSWER_WITHIN": "seconds an outside service may take before we ask again; 5",
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8080
     processes: int = 1
+    workers: int = 2
     public_url: str = ""
     proxies: int = 0
     answer_within_s: int = 5
@@ -89,6 +91,7 @@ def read(env: Mapping[str, str]) -> Settings:
         host=text("HOST", "127.0.0.1"),
         port=text.number("PORT", 8080, 1, 65_535),
         processes=text.number("PROCESSES", 1, 1, 64),
+        workers=text.number("WORKERS", 2, 1, 64),
         public_url=text.url("URL", ("http", "https")).rstrip("/"),
         proxies=text.number("PROXIES", 0, 0, 10),
         answer_within_s=text.number("ANSWER_WITHIN", 5, 1, 120),
@@ -113,6 +116,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "HOST": settings.host,
         "PORT": str(settings.port),
         "PROCESSES": str(settings.processes),
+        "WORKERS": str(settings.workers),
         "URL": settings.public_url,
         "PROXIES": str(settings.proxies),
         "ANSWER_WITHIN": str(settings.answer_within_s),

@@ -40,7 +40,7 @@ log = structlog.get_logger()
 CHANNELS = EVENTS, JOBS = "doorstep_events", "doorstep_jobs"
 IDLE_S = 1.0
 _WINDOW_S = 1.0
-_REST_MAX_S = 2.0
+_REST_MAX_S = 5.0
 _LOOK_S = 0.1  # while it rests, it looks so often for express orders: each look costs as much as placing a few
 NEW_BRANDS_S = 5.0
 PRUNE_S = 3600.0
@@ -64,7 +64,7 @@ class Courtesy:
 
     def rests(self) -> bool:
         """Whether only express orders are worked on now."""
-        return monotonic() < self._rest_until
+        return self.burst() and monotonic() < self._rest_until
 
     def burst(self) -> bool:
         """Whether many orders came just now."""

@@ -41,9 +41,9 @@ class Up:
     def __init__(self, process: subprocess.Popen[str], url: str, client: httpx2.AsyncClient, key: str) -> None:
         self.process, self.url, self.client, self.key = process, url, client, key
 
-    def part(self, name: str) -> psutil.Process:
-        """The process of a part: serve or worker."""
-        return next(child for child in psutil.Process(self.process.pid).children() if child.cmdline()[-1:] == [name])
+    def parts(self, name: str) -> list[psutil.Process]:
+        """The processes of a part: serve or worker."""
+        return [child for child in psutil.Process(self.process.pid).children() if child.cmdline()[-1:] == [name]]
 
 
 @pytest.fixture
@@ -114,8 +114,11 @@ async def test_an_order_goes_over_the_floor_by_commands_though_every_part_is_kil
     await set_up(up)
     work = ("--url", up.url, "--key", up.key)
     assert (await up.client.post("/v1/orders", json=ORDER)).status_code == 201
-    for name in ("worker", "serve"):
-        up.part(name).send_signal(signal.SIGKILL)
+    for name, processes in (("worker", 2), ("serve", 1)):
+        parts = up.parts(name)
+        assert len(parts) == processes
+        for part in parts:
+            part.send_signal(signal.SIGKILL)
     await eventually(_ready(up.client), within_s=30)
     (one,) = await eventually(_listing(bare, "work", "list", *work), within_s=60)
     assert [(line["sku"], line["to_pick"]) for line in one["lines"]] == [("MUG", 2)]

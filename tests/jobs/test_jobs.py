@@ -363,12 +363,22 @@ async def test_a_claim_locks_no_more_than_it_takes(desk: Desk) -> None:
         await desk.want(lane=lane)
 
     async def claim(tx: Tx, most: int) -> list[int]:
-        rows = await tx.fetch(SQL.claim, new_id(), timedelta(seconds=9), ["test.work"], [most])
+        rows = await tx.fetch(SQL.claim, new_id(), timedelta(seconds=9), ["test.work"], [most], False)
         return sorted(row["lane"] for row in rows)
 
     async with desk.brand.transaction() as first, desk.brand.transaction() as second:
         assert await claim(first, 3) == [0, 0, 0]
         assert await claim(second, 3) == [1, 1]
+
+
+async def test_while_standard_orders_wait_only_express_jobs_are_taken_up(desk: Desk) -> None:
+    for lane in (1, 0, 1):
+        await desk.want(lane=lane)
+    async with desk.brand.transaction() as tx:
+        rows = await tx.fetch(SQL.claim, new_id(), timedelta(seconds=9), ["test.work"], [9], True)
+        assert [row["lane"] for row in rows] == [0]
+        rows = await tx.fetch(SQL.claim, new_id(), timedelta(seconds=9), ["test.work"], [9], False)
+        assert [row["lane"] for row in rows] == [1, 1]
 
 
 async def test_what_is_being_ended_is_not_waited_for_by_who_renews(desk: Desk) -> None:

@@ -413,7 +413,9 @@ JOURNAL = (
     ),
     Case(
         name="a claim locks no more than it takes",
-        edits=(code(_JOBS, "LIMIT k.most - (SELECT count(*) FROM express e WHERE e.kind = k.kind)", "LIMIT k.most"),),
+        edits=(
+            code(_JOBS, "ELSE k.most - (SELECT count(*) FROM express e WHERE e.kind = k.kind) END", "ELSE k.most END"),
+        ),
         test="tests/jobs/test_jobs.py::test_a_claim_locks_no_more_than_it_takes",
     ),
     Case(

@@ -54,12 +54,12 @@ async def _up(found: Settings, machine: bool) -> None:
             children = [
                 Child(
                     name=name,
-                    argv=[sys.executable, "-m", "doorstep", name],
+                    argv=[sys.executable, "-m", "doorstep", name.partition("-")[0]],
                     log=found.data / f"{name}.log",
                     env=env,
                     ready=(lambda: answers(found)) if name == "serve" else None,
                 )
-                for name in ("serve", "worker")
+                for name in ("serve", "worker", *(f"worker-{number}" for number in range(2, found.workers + 1)))
             ]
             await supervisor.start(children)
             await supervisor.wait_ready(_READY_WITHIN_S)

@@ -37,7 +37,7 @@ GATHERING_S = 2.0  # from one of its rounds to the next, while there is much to 
 EVENTS_SHARED = 5_000  # a reaction further behind is shared by partition among workers; before, one does all of it
 PARTITIONS = 4
 BURST_ORDERS_PER_S = 1_000  # placed faster, reactions to standard orders leave the processor to placing
-RESTS = 4  # times as long as they worked: a fifth of the time is theirs then
+RESTS = 19  # times as long as they worked: a twentieth of the time is theirs then
 STANDARD_ROUND_S = 0.1  # batches of standard orders begun before express ones are looked for again
 REACTIONS_AT_ONCE = 3  # in one worker: one computes while the database works for another; each takes a connection
 
