@@ -61,6 +61,11 @@ STOCK = (
         test="tests/inventory/test_channel_stock.py::test_what_is_kept_back_is_kept_under_lock",
     ),
     Case(
+        name="what is remembered of a product is compared with its row",
+        edits=(code("catalog/kept.py", " if versions.get(product.sku_id) == version}", "}"),),
+        test="tests/catalog/test_kept.py::test_a_product_is_read_once_and_again_when_it_was_written",
+    ),
+    Case(
         name="kits are written one at a time",
         edits=(code("catalog/put.py", "    await store.lock_kits(tx)\n", ""),),
         test="tests/orders/test_kits.py::test_of_two_kits_that_name_each_other_one_is_refused",

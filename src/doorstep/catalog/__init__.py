@@ -4,6 +4,7 @@ Invariant: a SKU is one product for good. It is switched off (`active` is false)
 number, because orders, stock and movements point at it. States: active, inactive; both ways at any time.
 """
 
+from doorstep.catalog.kept import Kept
 from doorstep.catalog.model import (
     HANDLING,
     Component,
@@ -22,6 +23,7 @@ __all__ = [
     "HANDLING",
     "Component",
     "Handling",
+    "Kept",
     "PersonalizationField",
     "Product",
     "ProductData",

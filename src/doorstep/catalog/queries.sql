@@ -33,6 +33,15 @@ SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, han
     return_days, style, option, components, release_at
 FROM products WHERE sku = ANY($1)
 
+-- name: with_versions
+-- The version is the transaction that wrote the row: another one after each change that was committed.
+SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
+    return_days, style, option, components, release_at, xmin AS version
+FROM products WHERE sku = ANY($1)
+
+-- name: versions
+SELECT sku_id, xmin AS version FROM products WHERE sku_id = ANY($1)
+
 -- name: by_id
 SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
     return_days, style, option, components, release_at

@@ -26,6 +26,21 @@ async def by_sku(tx: Tx, skus: Sequence[str]) -> list[Product]:
     return [_product(row) for row in await tx.fetch(SQL.by_sku, list(skus))]
 
 
+async def with_versions(tx: Tx, skus: Sequence[str]) -> dict[str, tuple[int, Product]]:
+    """The products of these SKUs that exist, by SKU, each with its row's version: another one once it is written."""
+    found = {}
+    for row in await tx.fetch(SQL.with_versions, list(skus)):
+        fields = dict(row)
+        version = fields.pop("version")
+        found[row["sku"]] = version, msgspec.convert(fields, Product)
+    return found
+
+
+async def versions(tx: Tx, sku_ids: Sequence[int]) -> dict[int, int]:
+    """The versions of these products' rows, by their numbers."""
+    return {row["sku_id"]: row["version"] for row in await tx.fetch(SQL.versions, list(sku_ids))}
+
+
 async def by_id(tx: Tx, sku_ids: Sequence[int]) -> list[Product]:
     """The products of these numbers."""
     return [_product(row) for row in await tx.fetch(SQL.by_id, list(sku_ids))]

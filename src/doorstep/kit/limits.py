@@ -25,6 +25,7 @@ TEXT_LONG = 2_000
 BODY_BYTES = 2_000_000
 PAGE_DEFAULT, PAGE_MAX = 50, 200
 CANDIDATE_LOCATIONS = 12
+PRODUCTS_KEPT = 50_000  # in the memory of a server process, a brand: some 50 MB
 SKUS_PER_AVAILABILITY = 500  # one statement; about 3 ms of the database
 LOW_STOCK = 5  # so many or fewer are low, where nothing else is said
 LEVELS_TOLD = 5_000  # events in one transaction of the watch over stock levels

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from doorstep import carts, catalog, inventory
 from doorstep.carts import CartHold
+from doorstep.catalog import Product
 from doorstep.db import Brand, Tx
 from doorstep.kit.errors import BodyDiffers, Conflict, Problem, Short
 from doorstep.kit.ids import show
@@ -76,7 +77,8 @@ async def place_held(tx: Tx, placing: Placing, *, hold: tuple[HoldReason, str], 
     network = await Network.read(tx)
     outcomes: dict[int, Outcome] = {}
     _, channels = await write.terms(tx)
-    drafts = await _drafts(tx, network, [placing], channels, outcomes, {}, now)
+    products = await catalog.load_whole(tx, _skus([placing]))
+    drafts = _drafts(network, [placing], channels, products, outcomes, {}, now)
     for made in drafts.values():
         made.holds.append(hold)
         made.undated = True
@@ -99,7 +101,8 @@ async def _at_once(
     async def attempt(tx: Tx) -> dict[int, Outcome]:
         network = await networks.get(tx)
         now, channels = await write.terms(tx)
-        drafts = await _drafts(tx, network, batch, channels, {}, {}, now)
+        products = await networks.products.load_whole(tx, _skus(batch))
+        drafts = _drafts(network, batch, channels, products, {}, {}, now)
         await _choose(tx, network, drafts, now, spare)
         return await _write(tx, network, drafts, now)
 
@@ -117,7 +120,8 @@ async def _under_lock(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
         network = await networks.get(tx)
         outcomes = await _replays(tx, network, batch)
         now, channels = await write.terms(tx)
-        drafts = await _drafts(tx, network, batch, channels, outcomes, holds, now)
+        products = await networks.products.load_whole(tx, _skus(batch))
+        drafts = _drafts(network, batch, channels, products, outcomes, holds, now)
         if drafts:
             await _choose_under_lock(tx, network, drafts, outcomes, now)
         return outcomes | await _write(tx, network, drafts, now)
@@ -158,18 +162,21 @@ async def _replays(tx: Tx, network: Network, batch: Sequence[Placing]) -> dict[i
     return outcomes
 
 
-async def _drafts(
-    tx: Tx,
+def _skus(batch: Sequence[Placing]) -> list[str]:
+    return list({line.sku for placing in batch for line in placing.order.lines})
+
+
+def _drafts(
     network: Network,
     batch: Sequence[Placing],
     channels: Mapping[str, Channel],
+    products: Mapping[str, Product],
     outcomes: dict[int, Outcome],
     holds: Mapping[UUID, CartHold],
     now: datetime,
 ) -> dict[int, Draft]:
     """Drafts by place of all that have no outcome yet; those that are wrong get theirs."""
     todo = [place for place in range(len(batch)) if place not in outcomes]
-    products = await catalog.load_whole(tx, list({line.sku for place in todo for line in batch[place].order.lines}))
     drafts: dict[int, Draft] = {}
     for place in todo:
         made = draft(batch[place], channels, products, network, holds, now)

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from doorstep import delivery, inventory
+from doorstep import catalog, delivery, inventory
 from doorstep.db import Brand, Tx
 from doorstep.delivery import Planner
 from doorstep.inventory import ChannelStock, Location
@@ -201,9 +201,12 @@ def _undated(location: Location, request: Request, demands: Sequence[Demand], li
 
 
 class NetworkCache:
-    """One brand's network in one process, read again when older than `ttl_s`; a change is seen within that time."""
+    """One brand's network in one process, read again when older than `ttl_s`; a change is seen within that time.
+    `products` remembers what was read of the catalog.
+    """
 
     def __init__(self, *, ttl_s: float = 1.0) -> None:
+        self.products = catalog.Kept()
         self._ttl_s = ttl_s
         self._network: Network | None = None
         self._read_at = 0.0
