@@ -9,6 +9,9 @@ LINES_PER_BATCH = 500  # placed in one transaction: 249 µs an order at 200 line
 LINES_FOR_STANDARD = 125  # of them when express orders could fill a batch alone: nobody is overtaken for ever
 LINES_WORTH_A_TRANSACTION = 100  # waiting beside one in flight; fewer cost more alone than they wait
 PLACING_TRANSACTIONS = 2  # in flight, a brand and process: one is prepared while PostgreSQL works for the other
+ORDERS_HINTED = (
+    10  # placed together, without an express one: when more are, workers look by themselves, within a second
+)
 ORDERS_WAITING = 2_000  # queued for a brand in one web process before it answers 503: a second's work or less
 LINES_WAITING = 20_000  # of them
 ORDER_WAITS_S = 5.0  # in the queue; then it is told so instead of being placed for somebody who has given up

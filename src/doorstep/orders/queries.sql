@@ -106,7 +106,8 @@ CROSS JOIN LATERAL (SELECT * FROM orders o WHERE o.channel_id = c.channel_id AND
 -- Orders with contact, address, lines, claims and first event, in one statement, so that stock is locked for as short as can
 -- be. Contact and address have the order's id: one drawn and sent instead of three. A number that is taken writes nothing.
 -- Stock is locked first, in key order, before a number is waited for. The guard is that of `claim`: it sees each row as it is
--- once locked, and `held` says whether all claims were held; if not, the caller gives the transaction up.
+-- once locked, and `held` says whether all claims were held; if not, the caller gives the transaction up. $52: whether to
+-- wake the workers, too.
 WITH new AS (
     SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::bytea[], $7::text[], $8::smallint[],
         $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::timestamptz[],
@@ -152,7 +153,7 @@ WITH new AS (
     INSERT INTO events (event_id, order_id, seq, lane, partition, kind, actor, data, occurred_at)
     SELECT n.event_id, order_id, 1, n.lane, n.partition, $2, n.actor, n.data, $1
     FROM new n JOIN written USING (order_id)
-    CROSS JOIN (SELECT pg_notify('doorstep_events', current_schema())) woken
+    CROSS JOIN (SELECT CASE WHEN $52 THEN pg_notify('doorstep_events', current_schema()) END) woken
     ORDER BY n.place
 ), lined AS (
     INSERT INTO order_lines (order_id, line_no, sku_id, ordered, backordered, shortfall, reserved, unit_price_minor,

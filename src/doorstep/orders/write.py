@@ -13,6 +13,7 @@ from doorstep import carts, inventory, journal
 from doorstep.db import Tx
 from doorstep.journal import Event
 from doorstep.kit.ids import new_id
+from doorstep.kit.limits import ORDERS_HINTED
 from doorstep.orders.beyond import claim_beyond, owed
 from doorstep.orders.draft import Draft
 from doorstep.orders.model import HoldPlaced, Placed
@@ -51,6 +52,7 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
         *_columns([_order_values(made, now) for made in ordered]),
         *_columns([values for made in ordered for values in _line_values(made)]),
         *inventory.columns(claims),
+        len(drafts) <= ORDERS_HINTED or any(made.lane == 0 for made in drafts),
     )
     if rows and not rows[0]["held"]:
         raise inventory.ClaimRefused("stock is gone since it was looked at")
