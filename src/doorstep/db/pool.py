@@ -119,13 +119,13 @@ class Brand:
             except GONE:
                 connection.terminate()
 
-    async def run(self, act: Callable[[Tx], Awaitable[T]], *, attempts: int = 5) -> T:
+    async def run(self, act: Callable[[Tx], Awaitable[T]], *, attempts: int = 5, open_one: bool = True) -> T:
         """Run `act` in a transaction; from the start again when the database asks for it (deadlock, serialization) or
-        `act` does (StartAgain).
+        `act` does (StartAgain). With `open_one` false, each statement is a transaction of its own, or `act` opens one.
         """
         for left in range(attempts - 1, -1, -1):
             try:
-                async with self.transaction() as tx:
+                async with self.transaction() if open_one else self.reading() as tx:
                     return await act(tx)
             except _AGAIN:
                 if not left:

@@ -98,16 +98,22 @@ async def _at_once(
     is only a guess, and what is wrong now may be the retry of what was right before.
     """
 
-    async def attempt(tx: Tx) -> dict[int, Outcome]:
-        network = await networks.get(tx)
-        now, channels = await write.terms(tx)
-        products = await networks.products.load_whole(tx, _skus(batch))
+    async def attempt(connection: Tx) -> dict[int, Outcome]:
+        network = await networks.get(connection)
+        now, channels = await write.terms(connection)
+        products = await networks.products.load_whole(connection, _skus(batch))
         drafts = _drafts(network, batch, channels, products, {}, {}, now)
-        await _choose(tx, network, drafts, now, spare)
-        return await _write(tx, network, drafts, now)
+        await _choose(connection, network, drafts, now)
+        kept_back = any(network.keeps_back(made.request) for made in drafts.values())
+        if not kept_back and all(write.plain(made) for made in drafts.values()):
+            return await _write(connection, network, drafts, now)  # one statement, a transaction of its own
+        async with connection.transaction():
+            if kept_back:
+                await _look_again(connection, network, drafts, now, spare)
+            return await _write(connection, network, drafts, now)
 
     try:
-        return await brand.run(attempt)
+        return await brand.run(attempt, open_one=False)
     except inventory.ClaimRefused:
         return {}
 
@@ -187,7 +193,7 @@ def _drafts(
     return drafts
 
 
-async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime, spare: Collection[UUID]) -> None:
+async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime) -> None:
     """Decide for each draft, in order of arrival. Drafts that get nothing are taken out."""
     sku_ids = {demand.sku_id for made in drafts.values() for demand in made.request.demands}
     available = await inventory.read_stock(tx, sku_ids, now=now) if sku_ids else {}
@@ -197,8 +203,6 @@ async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datet
             del drafts[place]
         else:
             _take(available, made.units)
-    if any(network.keeps_back(made.request) for made in drafts.values()):
-        await _look_again(tx, network, drafts, now, spare)
 
 
 async def _look_again(

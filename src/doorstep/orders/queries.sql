@@ -106,8 +106,8 @@ CROSS JOIN LATERAL (SELECT * FROM orders o WHERE o.channel_id = c.channel_id AND
 -- Orders with contact, address, lines, claims and first event, in one statement, so that stock is locked for as short as can
 -- be. Contact and address have the order's id: one drawn and sent instead of three. A number that is taken writes nothing.
 -- Stock is locked first, in key order, before a number is waited for. The guard is that of `claim`: it sees each row as it is
--- once locked, and `held` says whether all claims were held; if not, the caller gives the transaction up. $52: whether to
--- wake the workers, too.
+-- once locked. If not all claims were held, the statement divides by zero: nothing of it stays, also where it is a transaction
+-- of its own. $52: whether to wake the workers, too.
 WITH new AS (
     SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::bytea[], $7::text[], $8::smallint[],
         $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::timestamptz[],
@@ -171,7 +171,7 @@ WITH new AS (
         AND s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit >= sums.quantity
     RETURNING 1
 )
-SELECT *, (SELECT count(*) FROM counted) = (SELECT count(*) FROM sums) AS held FROM written
+SELECT *, 1 / ((SELECT count(*) FROM counted) = (SELECT count(*) FROM sums))::integer AS held FROM written
 
 -- name: insert_kits
 INSERT INTO order_kits (order_id, line_no, sku_id, quantity, unit_price_minor, tax_minor, discount_minor, parts)

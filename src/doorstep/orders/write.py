@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from doorstep import carts, inventory, journal
@@ -40,32 +41,42 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
     """Write drafts and claim their stock, which this locks, if it is not locked yet; the rows written, by order id.
 
     One whose number was placed by another transaction meanwhile is missing: it is a retry, and is looked up again.
-    Raises ClaimRefused when stock is not there any more: then the transaction must be given up.
+    Raises ClaimRefused, and has written nothing, when stock is not there any more; a transaction must be given up then.
     """
     # In key order, so that two transactions that place the same numbers cannot deadlock.
     ordered = sorted(drafts, key=lambda made: (made.channel.channel_id, made.placing.order.number))
-    # What a cart holds is given back first, then claimed.
-    claims = [claim for made in ordered if not made.cart_hold for claim in made.claims]
-    rows = await tx.fetch(
-        SQL.place,
-        *(now, Placed.KIND),
-        *_columns([_order_values(made, now) for made in ordered]),
-        *_columns([values for made in ordered for values in _line_values(made)]),
-        *inventory.columns(claims),
-        len(drafts) <= ORDERS_HINTED or any(made.lane == 0 for made in drafts),
-    )
-    if rows and not rows[0]["held"]:
-        raise inventory.ClaimRefused("stock is gone since it was looked at")
+    # What carts hold is given back first, then claimed, by any of these orders.
+    from_carts = any(made.cart_hold for made in drafts)
+    claims = [] if from_carts else [claim for made in ordered for claim in made.claims]
+    try:
+        rows = await tx.fetch(
+            SQL.place,
+            *(now, Placed.KIND),
+            *_columns([_order_values(made, now) for made in ordered]),
+            *_columns([values for made in ordered for values in _line_values(made)]),
+            *inventory.columns(claims),
+            len(drafts) <= ORDERS_HINTED or any(made.lane == 0 for made in drafts),
+        )
+    except asyncpg.DivisionByZeroError:
+        raise inventory.ClaimRefused("stock is gone since it was looked at") from None
     written = {row["order_id"]: row for row in rows}
     mine = [made for made in drafts if made.placing.order_id in written]
-    if mine:
-        from_carts = [made for made in mine if made.cart_hold]
-        await carts.convert(tx, [_conversion(made) for made in from_carts], actor="doorstep", now=now)
-        await inventory.claim(tx, claims=[claim for made in from_carts for claim in made.claims], first=True)
-        await _insert_rare(tx, mine, now)
-        await claim_beyond(tx, [made for made in mine if made.pieces])
-        await _tell_more(tx, mine, now)
+    if from_carts:
+        await carts.convert(tx, [_conversion(made) for made in mine if made.cart_hold], actor="doorstep", now=now)
+        await inventory.claim(tx, claims=[claim for made in mine for claim in made.claims], first=True)
+    more = [made for made in mine if not plain(made)]
+    if more:
+        await _insert_rare(tx, more, now)
+        await claim_beyond(tx, [made for made in more if made.pieces])
+        await _tell_more(tx, more, now)
     return written
+
+
+def plain(made: Draft) -> bool:
+    """Whether one statement writes all of it. Others have rows that only some orders have."""
+    if made.cart_hold or made.kits or made.holds or made.pieces or made.decided.short or made.placing.order.preferences:
+        return False
+    return not any(line.line.personalization or line.line.gift_wrap for line in made.lines)
 
 
 def _conversion(made: Draft) -> carts.Conversion:
