@@ -61,9 +61,12 @@ class Wire:
             return answer
 
     async def aclose(self) -> None:
-        """Close the idle connections."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        """Close the idle connections, and see them closed."""
+        writers = [writer for _, writer in self._idle]
+        self._idle.clear()
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         return await asyncio.open_connection(self._host, self._port, limit=_HEAD_LIMIT)
