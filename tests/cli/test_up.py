@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -43,7 +44,11 @@ class Up:
 
     def parts(self, name: str) -> list[psutil.Process]:
         """The processes of a part: serve or worker."""
-        return [child for child in psutil.Process(self.process.pid).children() if child.cmdline()[-1:] == [name]]
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # a zombie, too, has nothing to say
+                found += [child] if child.cmdline()[-1:] == [name] else []
+        return found
 
 
 @pytest.fixture

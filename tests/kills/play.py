@@ -56,7 +56,8 @@ class Play:
     def __init__(self, stage: Stage, *, seed: int) -> None:
         self.stage, self.dice = stage, random.Random(seed)
         self.api = Calls(stage.api_url, api_key=stage.run.api_key, connections=BUYERS + 4)
-        self.carrier = CarrierDesk(Calls(stage.carrier_url))
+        self._road = Calls(stage.carrier_url)
+        self.carrier = CarrierDesk(self._road)
         self.kept: dict[str, tuple[dict[str, Any], bytes]] = {}  # by number: what was sent, and the first answer
         self.kills: Counter[str] = Counter()
         self.over = False
@@ -170,6 +171,7 @@ class Play:
     async def close(self) -> None:
         """Close the connections."""
         await self.api.aclose()
+        await self._road.aclose()
 
 
 _TWICE = {
