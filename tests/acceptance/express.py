@@ -25,12 +25,15 @@ from tests.races.buyers import body_of, post, write_key
 from tests.races.servers import serving
 from tests.support.waiting import eventually
 
-STANDARD, TOGETHER, EXPRESS = 10_000, 250, 100
+STANDARD, TOGETHER, EXPRESS = 30_000, 250, 100  # a worker gets through a third of them meanwhile
+STILL_WAITING = 10_000
 WITHIN_S = 5.0
 
 
 def measure() -> Sequence[Measure]:
-    """10,000 standard orders placed and nothing done for them; then a worker, and express orders over HTTP."""
+    """Standard orders placed and nothing done for them; then a worker, and express orders over HTTP; never less than
+    10,000 of the others wait meanwhile.
+    """
     return asyncio.run(_measure())
 
 
@@ -54,7 +57,7 @@ async def _measure() -> list[Measure]:
     return [
         at_most("from click to pick list, p50", round(waits[len(waits) // 2], 2), WITHIN_S, " s"),
         at_most("from click to pick list, p99", round(waits[ceil(0.99 * len(waits)) - 1], 2), WITHIN_S, " s"),
-        at_least("standard orders that still waited then", left, 1),
+        at_least("standard orders that still waited then", left, STILL_WAITING),
     ]
 
 
