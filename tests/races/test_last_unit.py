@@ -219,6 +219,7 @@ async def test_units_for_two_lines_are_added_up_before_the_second_look(
 
     async def read_then_lose_one(tx: Tx, sku_ids: Iterable[int], **more: Any) -> dict[tuple[int, int], int]:
         seen = await read_stock(tx, sku_ids, **more)
+        monkeypatch.setattr(inventory, "read_stock", read_stock)  # once only
         async with last.brand.transaction() as other:
             await look_then_claim(other, claim_of(last))
         return seen

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from doorstep import carts, catalog, inventory
@@ -98,13 +99,13 @@ async def _at_once(
     is only a guess, and what is wrong now may be the retry of what was right before.
     """
 
-    async def attempt(connection: Tx) -> dict[int, Outcome]:
+    async def attempt(connection: Tx, *, refused: bool = False) -> dict[int, Outcome]:
         network = await networks.get(connection)
         now, channels = await write.terms(connection)
         products = await networks.products.load_whole(connection, _skus(batch))
         drafts = _drafts(network, batch, channels, products, {}, {}, now)
         await _choose(connection, network, drafts, now)
-        kept_back = any(network.keeps_back(made.request) for made in drafts.values())
+        kept_back = refused or any(network.keeps_back(made.request) for made in drafts.values())
         if not kept_back and all(write.plain(made) for made in drafts.values()):
             return await _write(connection, network, drafts, now)  # one statement, a transaction of its own
         async with connection.transaction():
@@ -114,8 +115,8 @@ async def _at_once(
 
     try:
         return await brand.run(attempt, open_one=False)
-    except inventory.ClaimRefused:
-        return {}
+    except inventory.ClaimRefused:  # stock is gone, or lies in carts that expired: looked at under lock, and taken back
+        return await brand.run(partial(attempt, refused=True), open_one=False)
 
 
 async def _under_lock(brand: Brand, networks: NetworkCache, batch: Sequence[Placing]) -> dict[int, Outcome]:
