@@ -1,9 +1,9 @@
 """Make the project's virtual environment with nothing but the standard library; `make` calls this before everything.
 
 Of the machine's Pythons it takes the one that make names, or a much faster one. It installs requirements-dev.lock with
-hashes required, then the project itself, editable. A stamp inside `.venv` says
-what was installed where, so that a second call answers in a few milliseconds and a changed lock or moved folder
-installs again. All words go to stderr: stdout belongs to the command that make runs afterwards.
+hashes required, then the project itself, editable. A stamp inside `.venv` says what was installed where, so that a
+second call answers in a few milliseconds and a changed lock or moved folder installs again. All words go to stderr:
+stdout belongs to the command that make runs afterwards.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Courtesy:
     """Leaves most of the processor to those who take orders while they come in a burst: what follows from an order can
     wait, its shopper cannot.
 
-    After a round of reactions to standard orders comes a rest, `RESTS` times as long, of their jobs too. Rests, and not
+    After a round of reactions to standard orders, and one of jobs, comes a rest, `RESTS` times as long. Rests, and not
     a lower priority: who is interrupted in a transaction keeps its locks, and placing waits for them.
     """
 
@@ -95,6 +95,7 @@ class BrandWorker:
         self.came = {channel: asyncio.Event() for channel in CHANNELS}  # hints: something was committed
         self._placed = asyncio.Event()  # events got their place in the line
         self._looked = 0.0
+        self._jobs_turn = False  # a round of reactions is over, of jobs not yet
         self.runner = Runner(brand, kinds, ports, wake=self.came[JOBS].set)
 
     async def turn(self) -> int:
@@ -107,11 +108,18 @@ class BrandWorker:
         done = await self._turn(resting=resting)
         if done and not resting:
             self._courtesy.worked(monotonic() - started)
+            self._jobs_turn = self._courtesy.burst()
+            if self._jobs_turn:
+                self.came[JOBS].set()
         return done
 
     async def take_up(self) -> int:
-        """Begin the jobs that are due, express first; of express orders only, while it rests. How many were begun."""
-        return await self.runner.take_up(express_only=await self._rests())
+        """Begin the jobs that are due, express first; how many were begun. While it rests, that is done once after each
+        round of reactions, for many jobs belong to no order; then only jobs of express orders are begun.
+        """
+        resting = await self._rests()
+        turn, self._jobs_turn = self._jobs_turn, False
+        return await self.runner.take_up(express_only=resting and not turn)
 
     async def _rests(self) -> bool:
         """Whether only express orders are worked on now; if so, after a short sleep."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from doorstep.db import Brand
 from doorstep.kit.limits import BURST_ORDERS_PER_S, RESTS
-from doorstep.worker import Courtesy
+from doorstep.worker import JOBS, BrandWorker, Courtesy
 
 
 class Clock:
@@ -50,9 +51,13 @@ def test_after_work_in_a_burst_comes_a_rest_and_then_work_again(clock: Clock) ->
 
 def test_a_rest_has_an_end_however_long_the_work_was(clock: Clock) -> None:
     courtesy = Courtesy()
-    Shop(courtesy, clock).sells(BURST_ORDERS_PER_S + 10, 3)
+    shop = Shop(courtesy, clock)
+    shop.sells(BURST_ORDERS_PER_S + 10, 3)
     courtesy.worked(3600)
-    clock.now += 2.1
+    shop.sells(BURST_ORDERS_PER_S + 10, 4)
+    assert courtesy.rests()
+    shop.sells(BURST_ORDERS_PER_S + 10, 2)
+    assert courtesy.burst()
     assert not courtesy.rests()
 
 
@@ -83,3 +88,30 @@ def test_a_burst_is_over_when_nothing_more_is_heard_of_it(clock: Clock) -> None:
     assert not courtesy.burst()
     courtesy.worked(1)
     assert not courtesy.rests()
+
+
+async def test_in_a_burst_jobs_have_one_turn_after_each_round_of_reactions(
+    brand: Brand, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Feeds and releases are jobs, too, and belong to no order.
+    worker = BrandWorker(brand, (), (), {})
+    express_only: list[bool] = []
+
+    async def react(*, resting: bool) -> int:
+        clock.now += 0.1
+        return 1
+
+    async def take_up(**how: bool) -> int:
+        express_only.append(how["express_only"])
+        return 0
+
+    monkeypatch.setattr(worker, "_turn", react)
+    monkeypatch.setattr(worker.runner, "take_up", take_up)
+    shop = Shop(worker._courtesy, clock)
+    for _ in range(2):
+        shop.sells(BURST_ORDERS_PER_S + 10, 3)
+        await worker.turn()
+        assert worker.came[JOBS].is_set()
+        for _ in range(2):
+            await worker.take_up()
+    assert express_only == [False, True, False, True]

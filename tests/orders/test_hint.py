@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import asyncpg
 import pytest
 
@@ -38,7 +36,6 @@ async def test_few_orders_and_express_ones_wake_the_workers(
         assert all(outcome.new for outcome in outcomes)
         await listener.execute("SELECT pg_notify('doorstep_events', 'end')")
         await eventually(lambda: "end" in heard)
-        await asyncio.sleep(0)
     finally:
         await listener.close()
     assert heard == [*hints, "end"]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
-from doorstep import inventory, orders
+from doorstep import catalog, inventory, orders
+from doorstep.catalog import PersonalizationField, ProductData
 from doorstep.kit.errors import BodyDiffers, Conflict, Invalid, NotFound, Short
 from doorstep.kit.ids import new_id
 from doorstep.orders import Intake
 from doorstep.orders.placing import Placing
+from doorstep.orders.requests import GiftWrap, Personalization, PlaceLine, Preferences
 from tests.orders.world import MONDAY, World, placing
 
 
@@ -36,6 +40,41 @@ async def test_one_bad_request_does_not_take_the_batch_down(world: World) -> Non
     )
     assert [type(outcome.problem) for outcome in outcomes] == [type(None), Invalid, Short, type(None)]
     assert await world.value("SELECT array_agg(number ORDER BY number) FROM orders") == ["P-1", "P-4"]
+    assert await world.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "table"),
+    [
+        ({"gift_wrap": GiftWrap()}, "line_services"),
+        ({"personalization": Personalization(fields={"name": "ADA"})}, "line_services"),
+        ({"preferences": Preferences()}, "contact_preferences"),
+        ({"risk_score": 100}, "holds"),
+        ({}, None),
+    ],
+    ids=["wrap", "print", "preferences", "hold", "plain"],
+)
+async def test_what_only_some_orders_have_is_written_beside_orders_without_it(
+    world: World, extra: dict[str, Any], table: str | None
+) -> None:
+    # Plain orders are written by one statement, in the same batch as others.
+    names = (PersonalizationField(name="name", label="Name", choices=("ADA",)),)
+    mug = ProductData(
+        sku="MUG", title="Mug", weight_g=1, length_mm=1, width_mm=1, height_mm=1, gift_wrap=True, personalization=names
+    )
+    async with world.brand.transaction() as tx:
+        await catalog.put_products(tx, [mug], now=MONDAY)
+    plain = placing("P-1", ("MUG", 1)).order
+    of_line = {name: value for name, value in extra.items() if name in PlaceLine.__struct_fields__}
+    of_order = {name: value for name, value in extra.items() if name not in of_line}
+    line = msgspec.structs.replace(plain.lines[0], **of_line)
+    more = msgspec.structs.replace(plain, number="P-2", lines=[line], **of_order)
+    outcomes = await world.place(*(Placing.of(order, "test") for order in (plain, more)))
+    assert all(outcome.new for outcome in outcomes), outcomes
+    tables = ("line_services", "contact_preferences", "holds")
+    assert {name: await world.value(f"SELECT count(*) FROM {name}") for name in tables} == {
+        name: int(name == table) for name in tables
+    }
     assert await world.faults() == []
 
 

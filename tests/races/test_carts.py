@@ -211,6 +211,24 @@ async def test_an_expired_unit_is_sold_once(last: World, rounds: Callable[[], Ab
     assert await last.value("SELECT sum(open) FROM reservations WHERE sku_id = $1", last.skus["LAMP"]) == 1
 
 
+async def test_what_has_expired_is_sold_where_it_lies_and_sends_no_neighbor_into_the_second_round(
+    last: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Expired units count when locations are chosen, and not in the guard of the claim.
+    await last.fill({"south": {"LAMP": 9}})
+    hold_id = await hold(last, ("LAMP", 1))
+    await set_minute(last, 20)
+
+    async def never(*_: object) -> dict[int, Outcome]:
+        raise AssertionError("nobody is short, wrong or a retry")
+
+    monkeypatch.setattr(place, "_under_lock", never)
+    outcomes = await buy(last, placing("E-1", ("LAMP", 1)), placing("E-2", ("MUG", 1)))
+    assert [[part.location for part in one.answer.parts] for one in outcomes if one.answer] == [["north"], ["north"]]
+    assert await held(last, hold_id) == {}
+    assert await cart_faults(last) == []
+
+
 # --- expiry against extending
 
 

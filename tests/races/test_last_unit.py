@@ -20,6 +20,7 @@ from doorstep.inventory import Claim, ClaimRefused
 from doorstep.inventory.claim import SQL
 from doorstep.kit.errors import Short
 from doorstep.kit.ids import new_id
+from doorstep.orders.placing import Outcome
 from doorstep.orders.store import SQL as ORDERS
 from tests.orders.world import World, placing
 from tests.races.watch import until_it_waits
@@ -151,13 +152,18 @@ async def test_the_lock_alone_sells_the_last_unit_once(last: World) -> None:
     assert (await last.stock("LAMP"))["reserved"] == 1
 
 
+async def order_that_comes_second(world: World) -> Outcome:
+    """It saw the unit that somebody else has claimed and not committed, and waits for it."""
+    async with world.brand.transaction() as tx:
+        assert await look_then_claim(tx, claim_of(world))
+        task = asyncio.ensure_future(world.place(placing("L-1", ("LAMP", 1))))
+        await until_it_waits(world.brand, task)
+    return (await task)[0]
+
+
 async def test_an_order_that_lost_the_race_is_refused_and_writes_nothing(last: World) -> None:
     # The loser saw the unit, waited for the winner's lock, was stopped by the guard, and looked again under its own.
-    async with last.brand.transaction() as tx:
-        assert await look_then_claim(tx, claim_of(last))
-        task = asyncio.ensure_future(last.place(placing("L-1", ("LAMP", 1))))
-        await until_it_waits(last.brand, task)
-    (outcome,) = await task
+    outcome = await order_that_comes_second(last)
     assert isinstance(outcome.problem, Short)
     assert await last.value("SELECT count(*) FROM orders") == 0
     assert (await last.stock("LAMP"))["reserved"] == 1
@@ -168,22 +174,14 @@ async def test_an_order_that_lost_the_race_leaves_the_safety_stock_alone(last: W
     await last.fill({"north": {"LAMP": 1}})
     async with last.brand.transaction() as tx:
         await tx.execute("UPDATE stock SET safety_stock = 1 WHERE sku_id = $1", last.skus["LAMP"])
-    async with last.brand.transaction() as tx:
-        assert await look_then_claim(tx, claim_of(last))
-        task = asyncio.ensure_future(last.place(placing("L-1", ("LAMP", 1))))
-        await until_it_waits(last.brand, task)
-    (outcome,) = await task
+    outcome = await order_that_comes_second(last)
     assert isinstance(outcome.problem, Short)
     assert (await last.stock("LAMP"))["reserved"] == 1
 
 
 async def test_an_order_that_lost_at_one_location_is_served_from_another(world: World) -> None:
     await world.fill({"north": {"LAMP": 1}, "south": {"LAMP": 1}})
-    async with world.brand.transaction() as tx:
-        assert await look_then_claim(tx, claim_of(world))
-        task = asyncio.ensure_future(world.place(placing("L-1", ("LAMP", 1))))
-        await until_it_waits(world.brand, task)
-    (outcome,) = await task
+    outcome = await order_that_comes_second(world)
     assert outcome.answer is not None
     assert [part.location for part in outcome.answer.parts] == ["south"]
 

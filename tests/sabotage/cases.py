@@ -49,6 +49,29 @@ STOCK = (
         test="tests/races/test_last_unit.py::test_an_order_that_lost_the_race_is_refused_and_writes_nothing",
     ),
     Case(
+        name="an order with more than one statement writes is not called plain",
+        edits=(
+            code(
+                "orders/write.py",
+                "    return not any(line.line.personalization or line.line.gift_wrap for line in made.lines)",
+                "    return True",
+            ),
+        ),
+        test="tests/orders/test_place.py::test_what_only_some_orders_have_is_written_beside_orders_without_it",
+    ),
+    Case(
+        name="a batch that was refused is looked at again under lock",
+        edits=(
+            code(
+                "orders/place.py",
+                "        return await brand.run(partial(attempt, refused=True), open_one=False)\n",
+                "        return {}\n",
+            ),
+        ),
+        test="tests/races/test_carts.py::"
+        "test_what_has_expired_is_sold_where_it_lies_and_sends_no_neighbor_into_the_second_round",
+    ),
+    Case(
         name="the CHECK behind the guard",
         edits=_schema(
             "CHECK (reserved BETWEEN 0 AND on_hand - damaged - quality_control + oversell_limit)",
@@ -421,6 +444,11 @@ JOURNAL = (
         name="a job's lease, when it is claimed",
         edits=(code(_JOBS, " AND (j.leased_until IS NULL OR j.leased_until < clock_timestamp())", ""),),
         test="tests/jobs/test_jobs.py::test_a_job_whose_holder_died_is_done_again_once_when_its_lease_has_run_out",
+    ),
+    Case(
+        name="jobs have a turn in a burst",
+        edits=(code("worker.py", "express_only=resting and not turn", "express_only=resting"),),
+        test="tests/journal/test_courtesy.py::test_in_a_burst_jobs_have_one_turn_after_each_round_of_reactions",
     ),
     Case(
         name="a claim locks no more than it takes",

@@ -29,11 +29,6 @@ WITH given AS (
 SELECT (SELECT count(*) FROM created) AS created, (SELECT count(*) FROM changed) AS changed
 
 -- name: by_sku
-SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
-    return_days, style, option, components, release_at
-FROM products WHERE sku = ANY($1)
-
--- name: with_versions
 -- The version is the transaction that wrote the row: another one after each change that was committed.
 SELECT sku_id, sku, title, active, weight_g, length_mm, width_mm, height_mm, handling, gift_wrap, personalization,
     return_days, style, option, components, release_at, xmin AS version

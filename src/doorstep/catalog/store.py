@@ -23,13 +23,13 @@ async def put(tx: Tx, products: Sequence[ProductData], now: datetime) -> tuple[i
 
 async def by_sku(tx: Tx, skus: Sequence[str]) -> list[Product]:
     """The products of these SKUs that exist."""
-    return [_product(row) for row in await tx.fetch(SQL.by_sku, list(skus))]
+    return [product for _, product in (await with_versions(tx, skus)).values()]
 
 
 async def with_versions(tx: Tx, skus: Sequence[str]) -> dict[str, tuple[int, Product]]:
     """The products of these SKUs that exist, by SKU, each with its row's version: another one once it is written."""
     found = {}
-    for row in await tx.fetch(SQL.with_versions, list(skus)):
+    for row in await tx.fetch(SQL.by_sku, list(skus)):
         fields = dict(row)
         version = fields.pop("version")
         found[row["sku"]] = version, msgspec.convert(fields, Product)

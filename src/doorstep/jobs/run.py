@@ -118,7 +118,8 @@ class Runner:
         found: dict[str, list[Job]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: row["lane"]):
             found[row["kind"]].append(as_job(row))
-        self._full -= free.keys()
+        if not express_only:  # else it does not know what is left
+            self._full -= free.keys()
         self._full |= {name for name, jobs in found.items() if len(jobs) == free[name]}
         for name, jobs in found.items():
             if name in self._errands:

@@ -1,9 +1,10 @@
 """Place orders: many in one transaction, each once, claiming its stock where it was promised.
 
 First round: read what is needed → choose locations in memory, in order of arrival → write and claim in one statement,
-which locks the stock rows chosen. Most orders need no more. Those that found too little, or are wrong, or whose number
-was taken, and all of them when stock is gone since it was looked at, go into a second round: look up what came before →
-lock all stock of their products → choose → write. See docs/operate/locking.md.
+which locks the stock rows chosen. If stock is gone since it was looked at, again, with these rows locked before, and
+without the orders that no longer fit. Most orders need no more. Those that found too little, or are wrong, or whose
+number was taken, go into a second round: look up what came before → lock all stock of their products → choose → write.
+See docs/operate/locking.md.
 """
 
 from __future__ import annotations
@@ -105,11 +106,11 @@ async def _at_once(
         products = await networks.products.load_whole(connection, _skus(batch))
         drafts = _drafts(network, batch, channels, products, {}, {}, now)
         await _choose(connection, network, drafts, now)
-        kept_back = refused or any(network.keeps_back(made.request) for made in drafts.values())
-        if not kept_back and all(write.plain(made) for made in drafts.values()):
+        look_again = refused or any(network.keeps_back(made.request) for made in drafts.values())
+        if not look_again and all(write.plain(made) for made in drafts.values()):
             return await _write(connection, network, drafts, now)  # one statement, a transaction of its own
         async with connection.transaction():
-            if kept_back:
+            if look_again:
                 await _look_again(connection, network, drafts, now, spare)
             return await _write(connection, network, drafts, now)
 
@@ -209,8 +210,8 @@ async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datet
 async def _look_again(
     tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime, spare: Collection[UUID]
 ) -> None:
-    """Lock what was decided and keep what still fits: the guard of the claim does not know what is kept back from a
-    channel.
+    """Lock what was decided, take back what expired in carts there, and keep what still fits: the guard of the claim
+    knows nothing of carts and of what is kept back from a channel, and refuses all or nothing.
     """
     asked: Counter[Key] = Counter()
     for made in drafts.values():
