@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.sabotage.case import Case, Edit, code
 from tests.sabotage.feeds import FEEDS
 from tests.sabotage.intake import INTAKE
+from tests.sabotage.placing import AVAILABLE, PLACING
 from tests.sabotage.room import ROOM
 from tests.sabotage.staff import STAFF
 from tests.sabotage.supply import SUPPLY
@@ -24,52 +25,12 @@ _ORDERS = "orders/queries.sql"
 _DIGEST = 'await _digest(tx, reaction, [_recorded(row) for row in rows], parked, now=rows[0]["now"])'
 _MOVED = 'moved = {row["partition"]: row["position"] for row in rows}'
 _MOVE = "await tx.execute(SQL.move_cursors, reaction.name, lane, list(moved), list(moved.values()))"
-_AVAILABLE = "s.on_hand - s.damaged - s.quality_control - s.reserved - s.safety_stock + s.oversell_limit"
 
 STOCK = (
     Case(
         name="the guard: WHERE of the claim",
-        edits=(code(_STOCK, f"\n    AND {_AVAILABLE} >= sums.quantity", ""),),
+        edits=(code(_STOCK, f"\n    AND {AVAILABLE} >= sums.quantity", ""),),
         test="tests/inventory/test_claim.py::test_the_guard_leaves_the_safety_stock_alone",
-    ),
-    Case(
-        name="the guard of placing",
-        edits=(code(_ORDERS, f"\n        AND {_AVAILABLE} >= sums.quantity", ""),),
-        test="tests/races/test_last_unit.py::test_an_order_that_lost_the_race_leaves_the_safety_stock_alone",
-    ),
-    Case(
-        name="claims that were not held take the batch back",
-        edits=(
-            code(
-                _ORDERS,
-                "1 / ((SELECT count(*) FROM counted) = (SELECT count(*) FROM sums))::integer AS held",
-                "1 AS held",
-            ),
-        ),
-        test="tests/races/test_last_unit.py::test_an_order_that_lost_the_race_is_refused_and_writes_nothing",
-    ),
-    Case(
-        name="an order with more than one statement writes is not called plain",
-        edits=(
-            code(
-                "orders/write.py",
-                "    return not any(line.line.personalization or line.line.gift_wrap for line in made.lines)",
-                "    return True",
-            ),
-        ),
-        test="tests/orders/test_place.py::test_what_only_some_orders_have_is_written_beside_orders_without_it",
-    ),
-    Case(
-        name="a batch that was refused is looked at again under lock",
-        edits=(
-            code(
-                "orders/place.py",
-                "        return await brand.run(partial(attempt, refused=True), open_one=False)\n",
-                "        return {}\n",
-            ),
-        ),
-        test="tests/races/test_carts.py::"
-        "test_what_has_expired_is_sold_where_it_lies_and_sends_no_neighbor_into_the_second_round",
     ),
     Case(
         name="the CHECK behind the guard",
@@ -88,11 +49,6 @@ STOCK = (
         name="the second look at what is kept back from a channel",
         edits=(code("orders/place.py", "room = network.seen(made.request, fresh)", "room = fresh"),),
         test="tests/inventory/test_channel_stock.py::test_what_is_kept_back_is_kept_under_lock",
-    ),
-    Case(
-        name="what is remembered of a product is compared with its row",
-        edits=(code("catalog/kept.py", " if versions.get(product.sku_id) == version}", "}"),),
-        test="tests/catalog/test_kept.py::test_a_product_is_read_once_and_again_when_it_was_written",
     ),
     Case(
         name="kits are written one at a time",
@@ -163,7 +119,7 @@ CARTS = (
         edits=(
             code(
                 _STOCK,
-                f"\n    AND {_AVAILABLE} >= sums.quantity\n\n-- name: give_back_from_cart",
+                f"\n    AND {AVAILABLE} >= sums.quantity\n\n-- name: give_back_from_cart",
                 "\n\n-- name: give_back_from_cart",
             ),
         ),
@@ -277,25 +233,6 @@ ORDERS = (
             "CONSTRAINT orders_placed_once UNIQUE (channel_id, number)",
             "CONSTRAINT orders_placed_once UNIQUE (channel_id, number, order_id)",
         ),
-        test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
-    ),
-    Case(
-        name="ON CONFLICT of placing",
-        edits=(code(_ORDERS, "    ON CONFLICT ON CONSTRAINT orders_placed_once DO NOTHING\n", ""),),
-        test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
-    ),
-    Case(
-        name="stock is locked before a number is waited for",
-        edits=(
-            code(
-                _ORDERS, "FROM new WHERE (SELECT count(*) FROM locked) >= 0 ORDER BY place", "FROM new ORDER BY place"
-            ),
-        ),
-        test="tests/races/test_orders.py::test_who_waits_for_stock_has_no_number_yet",
-    ),
-    Case(
-        name="comparing the body of a retry",
-        edits=(code("orders/place.py", "        if fields:\n", "        if not fields and fields:\n"),),
         test="tests/races/test_orders.py::test_the_same_number_in_two_processes_is_placed_once",
     ),
     Case(
@@ -498,6 +435,7 @@ CASES: tuple[Case, ...] = (
     *NEWS,
     *DOORS,
     *ORDERS,
+    *PLACING,
     *INTAKE,
     *ONCE,
     *JOURNAL,
