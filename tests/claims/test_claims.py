@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from doorstep import inventory
 from doorstep.db import Brand, Database, Tx
 from doorstep.kit.errors import Short
 from doorstep.orders import place
+from doorstep.orders.look import Seen, look
 from tests.claims import tap
 from tests.claims.run import TAP, Run, Size
 from tests.orders.world import placing
@@ -64,12 +65,12 @@ async def test_a_wrong_refusal_is_found(quiet: Run, monkeypatch: pytest.MonkeyPa
     async def nothing(tx: Tx, **more: Any) -> dict[tuple[int, int], int]:
         return dict.fromkeys(await lock_stock(tx, **more), 0)
 
-    async def nothing_unlocked(tx: Tx, sku_ids: Iterable[int], **more: Any) -> dict[tuple[int, int], int]:
-        return {}
+    async def nothing_unlocked(*asked: Any) -> Seen:
+        return msgspec.structs.replace(await look(*asked), available={})
 
     lock_stock = inventory.lock_stock
     monkeypatch.setattr(inventory, "lock_stock", nothing)
-    monkeypatch.setattr(inventory, "read_stock", nothing_unlocked)
+    monkeypatch.setattr(place, "look", nothing_unlocked)
     (outcome,) = await quiet.world.place(placing("R-1", ("COLD-0", 10)))
     assert isinstance(outcome.problem, Short)
     found = (await quiet.judge()).verdict

@@ -7,7 +7,7 @@ one alone to do the work.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ from doorstep.inventory import Claim, ClaimRefused
 from doorstep.inventory.claim import SQL
 from doorstep.kit.errors import Short
 from doorstep.kit.ids import new_id
+from doorstep.orders import place
+from doorstep.orders.look import Seen, look
 from doorstep.orders.placing import Outcome
 from doorstep.orders.store import SQL as ORDERS
 from tests.orders.world import World, placing
@@ -42,20 +44,20 @@ async def last(world: World) -> World:
 @contextmanager
 def without(*, lock: bool = False, guard: bool = False) -> Iterator[None]:
     """The product's own statements with the row lock, or the guard's condition, taken away."""
-    kept, place = dict(SQL), dict(ORDERS)["place"]
+    kept, placed = dict(SQL), dict(ORDERS)["place"]
     changed = dict(kept)
     if lock:
         for name in ("lock_stock", "lock_stock_of_skus"):
             changed[name] = kept[name].split(" FOR NO KEY UPDATE")[0]
-        place = taken_out(" FOR NO KEY UPDATE OF s", place)
+        placed = taken_out(" FOR NO KEY UPDATE OF s", placed)
     if guard:
         for name in ("claim", "claim_first"):
             changed[name] = kept[name].rsplit("\n    AND ", 1)[0]
-        place = taken_out(GUARD, place)
+        placed = taken_out(GUARD, placed)
     assert changed != kept
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SQL, "_by_name", changed)
-        patch.setattr(ORDERS, "_by_name", {**dict(ORDERS), "place": place})
+        patch.setattr(ORDERS, "_by_name", {**dict(ORDERS), "place": placed})
         yield
 
 
@@ -213,16 +215,15 @@ async def test_units_for_two_lines_are_added_up_before_the_second_look(
 ) -> None:
     # Between the first look and the lock one of two units goes; what is left is enough for each line, not for both.
     await last.fill({"north": {"LAMP": 1}})
-    read_stock = inventory.read_stock
 
-    async def read_then_lose_one(tx: Tx, sku_ids: Iterable[int], **more: Any) -> dict[tuple[int, int], int]:
-        seen = await read_stock(tx, sku_ids, **more)
-        monkeypatch.setattr(inventory, "read_stock", read_stock)  # once only
+    async def look_then_lose_one(*asked: Any) -> Seen:
+        seen = await look(*asked)
+        monkeypatch.setattr(place, "look", look)  # once only
         async with last.brand.transaction() as other:
             await look_then_claim(other, claim_of(last))
         return seen
 
-    monkeypatch.setattr(inventory, "read_stock", read_then_lose_one)
+    monkeypatch.setattr(place, "look", look_then_lose_one)
     (outcome,) = await last.place(placing("T-3", ("LAMP", 1), ("LAMP", 1)))
     assert isinstance(outcome.problem, Short)
     assert (await last.stock("LAMP"))["reserved"] == 1

@@ -130,6 +130,39 @@ TWICE = (
         test=f"{_ROUTE}test_who_asks_is_looked_at_alike",
     ),
     Case(
+        name="the head of a request has a bound",
+        edits=(code("web/api/protocol.py", "if self._head > HEAD_BYTES:", "if False:"),),
+        test="tests/web/test_protocol.py::test_a_head_without_end_is_refused",
+    ),
+    Case(
+        name="a client may not take for ever",
+        edits=(
+            code(
+                "web/api/protocol.py",
+                "        if not self.transport.is_closing():\n            self._refuse(_TOO_LATE",
+                "        if False:\n            self._refuse(_TOO_LATE",
+            ),
+        ),
+        test="tests/web/test_protocol.py::test_who_takes_too_long_is_let_go",
+    ),
+    Case(
+        name="who does not read is not written to",
+        edits=(
+            code("web/api/protocol.py", "if self._protocol.flow.write_paused and not self.disconnected:", "if False:"),
+        ),
+        test="tests/web/test_protocol.py::test_who_does_not_read_is_not_answered_for_ever",
+    ),
+    Case(
+        name="requests on one connection are answered one after the other",
+        edits=(code("web/api/protocol.py", "elif free and self.url in _HOT", "elif self.url in _HOT"),),
+        test="tests/web/test_protocol.py::test_requests_one_behind_the_other_are_answered_in_their_order",
+    ),
+    Case(
+        name="there is room for so many connections",
+        edits=(code("web/api/protocol.py", "if free and self.limit_concurrency is not None and", "if False and"),),
+        test="tests/web/test_protocol.py::test_beyond_the_connections_there_is_room_for_requests_are_refused",
+    ),
+    Case(
         name="intake: who hangs up loses their place",
         edits=(code("web/api/place.py", "if not intake.behind:", "if True:"),),
         test=f"{_ROUTE}test_who_hangs_up_while_much_waits_loses_their_place",

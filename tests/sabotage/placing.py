@@ -48,8 +48,19 @@ PLACING = (
     ),
     Case(
         name="what is remembered of a product is compared with its row",
-        edits=(code("catalog/kept.py", " if versions.get(product.sku_id) == version}", "}"),),
+        edits=(code("catalog/kept.py", " and versions.get(known[1].sku_id) == known[0]", ""),),
         test="tests/catalog/test_kept.py::test_a_product_is_read_once_and_again_when_it_was_written",
+    ),
+    Case(
+        name="what has expired in carts counts in the first look",
+        edits=(
+            code(
+                "orders/look.py",
+                "= available.get((sku_id, location_id), 0) + units",
+                "= available[sku_id, location_id]",
+            ),
+        ),
+        test="tests/orders/test_look.py::test_what_has_expired_in_carts_counts_and_what_is_held_does_not",
     ),
     Case(
         name="stock is locked before a number is waited for",

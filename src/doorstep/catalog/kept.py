@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from doorstep.catalog import store
 from doorstep.catalog.model import Product
@@ -21,14 +21,31 @@ class Kept:
 
     async def load_whole(self, tx: Tx, skus: Iterable[str]) -> dict[str, Product]:
         """The products of these SKUs, and the components of those that are kits, as `catalog.load_whole` finds them."""
-        found = await self._load(tx, set(skus))
-        parts = {part.sku for product in found.values() for part in product.components} - found.keys()
-        return found | await self._load(tx, parts) if parts else found
+        wanted = set(skus)
+        known = self.remembered(wanted)
+        versions = await store.versions(tx, [product.sku_id for product in known.values()]) if known else {}
+        return await self.confirmed(tx, wanted, versions)
 
-    async def _load(self, tx: Tx, skus: set[str]) -> dict[str, Product]:
-        known = {sku: self._known[sku] for sku in skus if sku in self._known}
-        versions = await store.versions(tx, [product.sku_id for _, product in known.values()]) if known else {}
-        found = {sku: product for sku, (version, product) in known.items() if versions.get(product.sku_id) == version}
+    def remembered(self, skus: Collection[str]) -> dict[str, Product]:
+        """What it knows of these SKUs, and of the components of kits among them, as it was when last looked at."""
+        found = {sku: self._known[sku][1] for sku in skus if sku in self._known}
+        parts = {part.sku for product in found.values() for part in product.components} - found.keys()
+        return found | {sku: self._known[sku][1] for sku in parts if sku in self._known}
+
+    async def confirmed(self, tx: Tx, skus: Collection[str], versions: Mapping[int, int]) -> dict[str, Product]:
+        """The products of these SKUs with their components. `versions`: those of the rows of all `remembered`, by their
+        numbers, as just read; what is remembered otherwise, or not at all, is read anew.
+        """
+        found = await self._confirmed(tx, skus, versions)
+        parts = {part.sku for product in found.values() for part in product.components} - found.keys()
+        return found | await self._confirmed(tx, parts, versions) if parts else found
+
+    async def _confirmed(self, tx: Tx, skus: Collection[str], versions: Mapping[int, int]) -> dict[str, Product]:
+        found = {}
+        for sku in skus:
+            known = self._known.get(sku)
+            if known and versions.get(known[1].sku_id) == known[0]:
+                found[sku] = known[1]
         if len(found) < len(skus):
             read = await store.with_versions(tx, [sku for sku in skus if sku not in found])
             if len(self._known) + len(read) > self._most:

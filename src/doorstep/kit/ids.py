@@ -54,7 +54,7 @@ def parse(prefix: str, text: str) -> UUID:
     head, _, digits = text.partition("_")
     if head == prefix and len(digits) == 32:
         try:
-            return UUID(hex=digits)
+            return FastUUID(digits)
         except ValueError:
             pass
     raise NotFound(f"There is no {text[:60]!r}: an id here looks like {prefix}_ and 32 hexadecimal digits.")

@@ -7,7 +7,7 @@ from datetime import timedelta
 LINES_PER_ORDER = 1_000  # the largest real order we know has 675
 LINES_PER_BATCH = 500  # placed in one transaction: 249 µs an order at 200 lines, 215 at 500; more makes others wait
 LINES_FOR_STANDARD = 125  # of them when express orders could fill a batch alone: nobody is overtaken for ever
-LINES_WORTH_A_TRANSACTION = 100  # waiting beside one in flight; fewer cost more alone than they wait
+LINES_WORTH_A_TRANSACTION = 60  # waiting beside one in flight; fewer cost more alone than they wait
 PLACING_TRANSACTIONS = 2  # in flight, a brand and process: one is prepared while PostgreSQL works for the other
 ORDERS_HINTED = (
     10  # placed together, without an express one: when more are, workers look by themselves, within a second
@@ -16,7 +16,10 @@ ORDERS_WAITING = 2_000  # queued for a brand in one web process before it answer
 LINES_WAITING = 20_000  # of them
 ORDER_WAITS_S = 5.0  # in the queue; then it is told so instead of being placed for somebody who has given up
 UNANSWERED_BYTES = 64_000_000  # of orders in one web process; as objects they take up to five times as much
-CONNECTIONS = 8_192  # open to one web process; beyond, they wait to be accepted. More than may wait to be placed
+CONNECTIONS = 8_192  # open to one web process; beyond, each request is refused. More than may wait to be placed
+HEAD_BYTES, HEAD_WITHIN_S = 65_536, 30  # of a request before its body; a client that takes longer is let go
+KEEP_ALIVE_S = 75  # a connection without a request; longer than the proxies in front of us keep theirs
+SHORT_BODY_BYTES = 16_384  # of an order that is read before there is room for it; so many for each connection
 BULK_LINES, BULK_BYTES = 100_000, 1_000_000_000  # of one body of orders:batch; 15 s to a minute of placing
 BULK_TOGETHER = 250  # of its orders placed at a time: beyond, nothing is gained, and who comes alone waits longer
 BULK_AHEAD_BYTES = 500_000  # of it read and not yet placed; then its sender waits

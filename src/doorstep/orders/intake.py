@@ -5,8 +5,7 @@ when idle. See docs/operate/intake.md for what happens when more arrives than ca
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import msgspec
 import structlog
@@ -63,13 +62,11 @@ class Intake:
             orders=len(queue), lines=queue.lines, oldest_s=queue.oldest_s(), refused=queue.refused, late=queue.late
         )
 
-    @contextmanager
-    def held(self, size: int) -> Iterator[Held]:
-        """Room for a request of so many bytes until it is answered; ask before reading it. Raises Unavailable."""
+    def held(self, size: int) -> Held:
+        """Room for a request of so many bytes while the block lasts; ask before reading it. Raises Unavailable."""
         self._refuse_closed()
         self._queue.room_for(1, 1)
-        with self._room.held(size) as held:
-            yield held
+        return self._room.held(size)
 
     async def submit(self, placing: Placing) -> Outcome:
         """Place an order together with whatever else is waiting. Raises Unavailable when too many wait already.

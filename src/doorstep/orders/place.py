@@ -24,6 +24,7 @@ from doorstep.kit.ids import show
 from doorstep.orders import write
 from doorstep.orders.beyond import BeyondStock, to_be_had
 from doorstep.orders.draft import Draft, Key, draft
+from doorstep.orders.look import look, terms
 from doorstep.orders.model import HoldReason
 from doorstep.orders.placing import Channel, Outcome, Placing, answer
 from doorstep.orders.requests import differing
@@ -78,8 +79,8 @@ async def place_held(tx: Tx, placing: Placing, *, hold: tuple[HoldReason, str], 
     """
     network = await Network.read(tx)
     outcomes: dict[int, Outcome] = {}
-    _, channels = await write.terms(tx)
-    products = await catalog.load_whole(tx, _skus([placing]))
+    _, channels = await terms(tx)
+    products = await catalog.load_whole(tx, list(_skus([placing])))
     drafts = _drafts(network, [placing], channels, products, outcomes, {}, now)
     for made in drafts.values():
         made.holds.append(hold)
@@ -102,10 +103,10 @@ async def _at_once(
 
     async def attempt(connection: Tx, *, refused: bool = False) -> dict[int, Outcome]:
         network = await networks.get(connection)
-        now, channels = await write.terms(connection)
-        products = await networks.products.load_whole(connection, _skus(batch))
-        drafts = _drafts(network, batch, channels, products, {}, {}, now)
-        await _choose(connection, network, drafts, now)
+        seen = await look(connection, networks.products, _skus(batch))
+        now = seen.now
+        drafts = _drafts(network, batch, seen.channels, seen.products, {}, {}, now)
+        _choose(network, drafts, seen.available)
         look_again = refused or any(network.keeps_back(made.request) for made in drafts.values())
         if not look_again and all(write.plain(made) for made in drafts.values()):
             return await _write(connection, network, drafts, now)  # one statement, a transaction of its own
@@ -127,7 +128,7 @@ async def _under_lock(brand: Brand, networks: NetworkCache, batch: Sequence[Plac
         holds = await carts.lock(tx, [placing.cart_hold for placing in batch if placing.cart_hold])
         network = await networks.get(tx)
         outcomes = await _replays(tx, network, batch)
-        now, channels = await write.terms(tx)
+        now, channels = await terms(tx)
         products = await networks.products.load_whole(tx, _skus(batch))
         drafts = _drafts(network, batch, channels, products, outcomes, holds, now)
         if drafts:
@@ -170,8 +171,8 @@ async def _replays(tx: Tx, network: Network, batch: Sequence[Placing]) -> dict[i
     return outcomes
 
 
-def _skus(batch: Sequence[Placing]) -> list[str]:
-    return list({line.sku for placing in batch for line in placing.order.lines})
+def _skus(batch: Sequence[Placing]) -> set[str]:
+    return {line.sku for placing in batch for line in placing.order.lines}
 
 
 def _drafts(
@@ -195,10 +196,8 @@ def _drafts(
     return drafts
 
 
-async def _choose(tx: Tx, network: Network, drafts: dict[int, Draft], now: datetime) -> None:
+def _choose(network: Network, drafts: dict[int, Draft], available: Available) -> None:
     """Decide for each draft, in order of arrival. Drafts that get nothing are taken out."""
-    sku_ids = {demand.sku_id for made in drafts.values() for demand in made.request.demands}
-    available = await inventory.read_stock(tx, sku_ids, now=now) if sku_ids else {}
     for place, made in list(drafts.items()):
         made.decide(network.decide(made.request, available))
         if made.decided.short:

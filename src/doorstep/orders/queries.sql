@@ -82,9 +82,26 @@ WHERE o.order_id = a.order_id
     AND (o.status, o.payment_status, o.fulfillment_status) IS DISTINCT FROM (a.status, a.payment_status, a.fulfillment_status)
 
 -- name: terms
--- The brand's time, and the channels, should there be any.
-SELECT clock_now() AS now, channel_id, channel, currency, on_short, risk_limit
-FROM (SELECT) one LEFT JOIN channels ON true
+-- The brand's time, and the channels.
+SELECT clock_now() AS now, (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM channels c) AS channels
+
+-- name: look
+-- All that placing looks at first, in one row, for rows by the hundred cost the driver more than PostgreSQL. The version is the
+-- transaction that wrote a product. With what has expired in carts, for whoever claims takes it back.
+SELECT t.now, (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM channels c) AS channels, p.*, s.*, e.*
+FROM (SELECT clock_now() AS now) t
+CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(sku_id), '{}') AS sku_ids, coalesce(array_agg(xmin), '{}') AS versions
+    FROM products WHERE sku_id = ANY($1)
+) p CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(sku_id), '{}') AS stock_skus, coalesce(array_agg(location_id), '{}') AS stock_places,
+        coalesce(array_agg(on_hand - damaged - quality_control - reserved - safety_stock + oversell_limit), '{}') AS stock_units
+    FROM stock WHERE sku_id = ANY($1)
+) s CROSS JOIN LATERAL (
+    SELECT coalesce(array_agg(sku_id), '{}') AS cart_skus, coalesce(array_agg(location_id), '{}') AS cart_places,
+        coalesce(array_agg(open), '{}') AS cart_units
+    FROM cart_claims WHERE sku_id = ANY($1) AND open > 0 AND expires_at <= t.now
+) e
 
 -- name: put_channel
 INSERT INTO channels (channel, title, currency, on_short, priority, risk_limit) VALUES ($1, $2, $3, $4, $5, $6)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
+from typing import Self
 
 import msgspec
 
@@ -102,15 +101,11 @@ class Room:
     def __init__(self, most: int = UNANSWERED_BYTES) -> None:
         self._free = most
 
-    @contextmanager
-    def held(self, size: int) -> Iterator[Held]:
-        """Hold so many bytes until the block ends. Raises Unavailable when they do not fit."""
+    def held(self, size: int) -> Held:
+        """Hold so many bytes while the block lasts. Raises Unavailable when they do not fit."""
         held = Held(self)
-        try:
-            held.more(size)
-            yield held
-        finally:
-            self._free += held.size
+        held.more(size)
+        return held
 
     def take(self, size: int) -> None:
         """Take from the room. Raises Unavailable, and takes nothing, when it does not fit."""
@@ -118,14 +113,24 @@ class Room:
             raise Unavailable("Too much is waiting to be placed; nothing was placed.", retry_after_s=_RETRY_S)
         self._free -= size
 
+    def give_back(self, size: int) -> None:
+        """What was taken is free again."""
+        self._free += size
+
 
 class Held:
-    """What one request holds of the room."""
+    """What one request holds of the room while the block lasts. A class, for a generator would cost each order more."""
 
     __slots__ = ("_room", "size")
 
     def __init__(self, room: Room) -> None:
         self._room, self.size = room, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._room.give_back(self.size)
 
     def more(self, size: int) -> None:
         """Hold more. Raises Unavailable."""

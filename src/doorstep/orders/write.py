@@ -18,17 +18,10 @@ from doorstep.kit.limits import ORDERS_HINTED
 from doorstep.orders.beyond import claim_beyond, owed
 from doorstep.orders.draft import Draft
 from doorstep.orders.model import HoldPlaced, Placed
-from doorstep.orders.placing import Channel, Key
+from doorstep.orders.placing import Key
 from doorstep.orders.shortage import open_shortage
 from doorstep.orders.store import SQL
 from doorstep.routing import stored
-
-
-async def terms(tx: Tx) -> tuple[datetime, dict[str, Channel]]:
-    """The brand's time, read once per transaction, and all channels by name."""
-    rows = await tx.fetch(SQL.terms)
-    channels = [Channel(**{field: row[field] for field in Channel.__struct_fields__}) for row in rows if row["channel"]]
-    return rows[0]["now"], {channel.channel: channel for channel in channels}
 
 
 async def placed_before(tx: Tx, keys: Sequence[Key]) -> dict[Key, Any]:

@@ -34,6 +34,8 @@ _SLOW_S = 1.0  # a request slower than this is worth a line in the log
 class Api(Litestar):
     """The application with its outermost layer: the request's id, a path that PostgreSQL can keep, one line of log."""
 
+    short: Mapping[str, Any] = {}  # what is taken before the framework, by path
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Take one ASGI connection."""
         if scope["type"] != "http":
@@ -60,7 +62,7 @@ class Api(Litestar):
             )
             return
         try:
-            short = self.state.short.get(scope["path"]) if scope["method"] == "POST" else None
+            short = self.short.get(scope["path"]) if scope["method"] == "POST" else None
             if short:
                 await short(scope, receive, sending)
             else:
@@ -97,11 +99,11 @@ def create_app(
     short: dict[str, Any] = {ask.PATH: ask.AskRoute(keys)} if handlers is None else {}
     if make_intake:
         short[place.PATH] = PlaceRoute(keys, intakes, lambda brand: inject.pages_of(settings, brand))
+    app.short = short
     app.state.update(
         settings=settings,
         database=own,
         api_keys=keys,
-        short=short,
         metrics=Metrics(own, intakes.standing),
         ports=dict(ports or {}),
         reactions=tuple(reactions),

@@ -19,8 +19,13 @@ scope: ContextVar[Any] = ContextVar("scope")
 
 def begin(headers: list[tuple[bytes, bytes]]) -> str:
     """Give the request its id: the caller's X-Request-Id when it is sane, else a new one."""
-    given = next((value.decode("latin-1") for name, value in headers if name == b"x-request-id"), "")
-    chosen = given if _SANE.fullmatch(given) else new_id().hex
+    chosen = ""
+    for name, value in headers:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            chosen = given if _SANE.fullmatch(given) else ""
+            break
+    chosen = chosen or new_id().hex
     _request_id.set(chosen)
     return chosen
 

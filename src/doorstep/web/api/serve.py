@@ -1,31 +1,36 @@
-"""Serving: the application under Granian, in as many processes as asked for; `build` is what each process runs."""
+"""Serving: the application under uvicorn, in as many processes as asked for; `build` is what each process runs."""
 
 from __future__ import annotations
 
 import gc
 import os
 import resource
+import signal
+import socket
+import sys
+from contextlib import suppress
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.log import LogLevels
+import uvicorn
 from litestar import Litestar
+from uvicorn.supervisors import Multiprocess
 
 from doorstep import settings as settings_of
 from doorstep.journal import Reaction
 from doorstep.journal.model import reactions
 from doorstep.journey import JOURNEY
-from doorstep.kit.limits import CONNECTIONS
+from doorstep.kit.limits import CONNECTIONS, KEEP_ALIVE_S
 from doorstep.orders import Intake
 from doorstep.orders.queue import Room
 from doorstep.outside import close_ports, make_ports
 from doorstep.settings import Settings
 from doorstep.web.api.app import create_app
 from doorstep.web.api.logs import configure
+from doorstep.web.api.protocol import Protocol
 
 _BACKLOG = 2048
 _COLLECT_AFTER = 20_000  # new objects, for the youngest generation: a batch of orders makes a few thousand
 _FILES_BESIDE = 256  # open files that are not connections of clients
+_HUNG_S = 60  # a process in which no thread had a turn for so long is killed and started again
 _STOP_S = 15  # what is in flight may take this long after a stop signal
 
 
@@ -53,22 +58,44 @@ def build() -> Litestar:
 def serve(settings: Settings) -> None:
     """Serve until a signal says stop; what is in flight is finished. Settings reach the processes by environment."""
     os.environ.update(settings_of.environment(settings))
-    server = Granian(
+    config = uvicorn.Config(
         "doorstep.web.api.serve:build",
         factory=True,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
         workers=settings.processes,
-        loop=Loops.uvloop,
-        http=HTTPModes.http1,
+        loop="uvloop",
+        http=Protocol,
+        ws="none",
+        interface="asgi3",
+        proxy_headers=False,  # nobody's address is of interest to us
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
         backlog=_BACKLOG,
-        backpressure=_connections(),
-        log_level=LogLevels.warning,
-        workers_kill_timeout=_STOP_S,
-        respawn_failed_workers=True,
+        limit_concurrency=_connections() + 1,  # the first that is too many
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_STOP_S,
+        timeout_worker_healthcheck=_HUNG_S,
     )
-    server.serve()
+    sockets = [_listen(settings)]
+    if settings.processes > 1:
+        Multiprocess(config, sockets=sockets).run()
+        return
+    # uvicorn raises the signal again that ended it; it has been obeyed then, and that is success.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=sockets)
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket that all processes accept from. Ends the program, with words, when it cannot be had."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise SystemExit(
+            f"Nobody can listen on {settings.host}, port {settings.port}: {os.strerror(error.errno or 0)}."
+        ) from None
 
 
 def _connections() -> int:

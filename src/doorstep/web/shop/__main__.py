@@ -6,9 +6,7 @@ import os
 import sys
 
 import structlog
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.log import LogLevels
+import uvicorn
 from litestar import Litestar
 
 from doorstep.web.shop.app import create_app
@@ -38,18 +36,17 @@ def main() -> int:
         print(error, file=sys.stderr)
         print("\n".join(f"  DOORSTEP_SHOP_{name}: {what}" for name, what in VARIABLES.items()), file=sys.stderr)
         return 2
-    Granian(
+    uvicorn.run(
         "doorstep.web.shop.__main__:build",
         factory=True,
-        address=settings.host,
+        host=settings.host,
         port=settings.port,
-        interface=Interfaces.ASGI,
-        workers=1,
-        loop=Loops.uvloop,
-        http=HTTPModes.http1,
-        log_level=LogLevels.warning,
-        respawn_failed_workers=True,
-    ).serve()
+        loop="uvloop",
+        ws="none",
+        proxy_headers=False,
+        access_log=False,
+        log_level="warning",
+    )
     return 0
 
 
