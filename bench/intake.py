@@ -133,7 +133,7 @@ class Intake:
     async def _running(self, processes: int) -> AsyncIterator[Shop]:
         """A fresh copy, warmed up: plans are made, caches are filled."""
         async with self._stage.fresh("shop") as name, self._stage.shop(name, processes=processes) as shop:
-            clients = max(8, 8 * processes)
+            clients = 32 * processes
             await self._load(shop, "a", "uniform", Setting(processes, clients), self._plan.warm_s)
             yield shop
 

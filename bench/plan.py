@@ -6,7 +6,8 @@ import msgspec
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs and seconds. `scan_s`: each setting once; `open_s`: the open loop; `copies`: of all orders, for part g."""
+    """Runs and seconds. `warm_s`: until a server process has met most products and the workers have noticed the burst.
+    `scan_s`: each setting once; `open_s`: the open loop; `copies`: of all orders, for part g."""
 
     name: str
     rounds: int
@@ -28,12 +29,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NORMAL = Plan(
-    name="normal", rounds=5, seconds=5, warm_s=2, scan_s=3, open_s=20, skus=20_000, clients=(1, 32, 128),
+    name="normal", rounds=5, seconds=5, warm_s=6, scan_s=3, open_s=20, skus=20_000, clients=(1, 32, 128),
     processes=(1, 2, 4), bulk=500, bulk_clients=(2, 8), earlier=10_000, copies=99, feed_rows=100_000, pace_s=60,
     burst_s=60, backlog_s=420,
 )  # fmt: skip
 QUICK = Plan(
-    name="quick", rounds=1, seconds=3, warm_s=1, scan_s=2, open_s=5, skus=20_000, clients=(32, 128), processes=(1, 2),
+    name="quick", rounds=1, seconds=3, warm_s=5, scan_s=2, open_s=5, skus=20_000, clients=(32, 128), processes=(1, 2),
     bulk=500, bulk_clients=(4,), earlier=10_000, copies=9, feed_rows=20_000, pace_s=15, burst_s=10, backlog_s=300,
 )  # fmt: skip
 # Says nothing about speed: it shows that every part still runs.

@@ -122,28 +122,38 @@ CROSS JOIN LATERAL (SELECT * FROM orders o WHERE o.channel_id = c.channel_id AND
 -- name: place
 -- Orders with contact, address, lines, claims and first event, in one statement, so that stock is locked for as short as can
 -- be. Contact and address have the order's id: one drawn and sent instead of three. A number that is taken writes nothing.
+-- What many orders or lines have alike is sent once (`terms`, `kinds`), for each value sent costs as much as a column written.
 -- Stock is locked first, in key order, before a number is waited for. The guard is that of `claim`: it sees each row as it is
 -- once locked. If not all claims were held, the statement divides by zero: nothing of it stays, also where it is a transaction
--- of its own. $52: whether to wake the workers, too.
-WITH new AS (
-    SELECT * FROM unnest($3::uuid[], $4::smallint[], $5::text[], $6::bytea[], $7::text[], $8::smallint[],
-        $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], $15::text[], $16::timestamptz[],
-        $17::timestamptz[], $18::jsonb[], $19::smallint[], $20::text[], $21::text[],
-        $22::text[], $23::text[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
-        $30::uuid[], $31::smallint[], $32::text[], $33::jsonb[])
+-- of its own. $3: whether to wake the workers, too.
+WITH terms AS (
+    SELECT * FROM unnest($4::smallint[], $5::text[], $6::smallint[], $7::text[], $8::text[], $9::text[], $10::text[],
+        $11::text[], $12::jsonb[])
         WITH ORDINALITY
-        AS n (order_id, channel_id, number, body_hash, service, lane, on_short, currency, total_minor,
-            shipping_minor, discount_minor, payment_token, payment_reference, promised_from, promised_by, decision,
-            open_holds, contact_name, email, phone, locale, address_name, street, city, region, postcode, country,
-            event_id, partition, actor, data, place)
+        AS t (channel_id, service, lane, on_short, currency, locale, country, actor, data, terms)
+), new AS (
+    SELECT * FROM unnest($13::integer[], $14::uuid[], $15::text[], $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[],
+        $20::text[], $21::text[], $22::timestamptz[], $23::timestamptz[], $24::jsonb[], $25::smallint[],
+        $26::text[], $27::text[], $28::text[], $29::text[], $30::text[], $31::text[], $32::text[], $33::text[],
+        $34::uuid[], $35::smallint[])
+        WITH ORDINALITY
+        AS n (terms, order_id, number, body_hash, total_minor, shipping_minor, discount_minor,
+            payment_token, payment_reference, promised_from, promised_by, decision, open_holds,
+            contact_name, email, phone, address_name, street, city, region, postcode,
+            event_id, partition, place)
+    JOIN terms USING (terms)
+), kinds AS (
+    SELECT * FROM unnest($36::text[], $37::text[], $38::text[], $39::integer[], $40::integer[])
+        WITH ORDINALITY AS k (routing_kind, kind_reason, instructions, backordered, shortfall, kinds)
 ), asked AS (
-    SELECT * FROM unnest($34::uuid[], $35::smallint[], $36::integer[], $37::integer[], $38::integer[], $39::integer[],
-        $40::integer[], $41::bigint[], $42::bigint[], $43::bigint[], $44::text[], $45::text[], $46::text[])
-        AS a (order_id, line_no, sku_id, ordered, backordered, shortfall, reserved, unit_price_minor, tax_minor,
-            discount_minor, routing_kind, kind_reason, instructions)
+    SELECT *, a.ordered - k.backordered - k.shortfall AS reserved
+    FROM unnest($41::integer[], $42::uuid[], $43::smallint[], $44::integer[], $45::integer[], $46::bigint[], $47::bigint[],
+        $48::bigint[], $49::integer[])
+        AS a (kinds, order_id, line_no, sku_id, ordered, unit_price_minor, tax_minor, discount_minor, location_id)
+    JOIN kinds k USING (kinds)
 ), wished AS (
-    SELECT * FROM unnest($47::uuid[], $48::smallint[], $49::integer[], $50::integer[], $51::integer[])
-        AS w (order_id, line_no, sku_id, location_id, quantity)
+    SELECT order_id, line_no, sku_id, location_id, reserved AS quantity FROM asked WHERE location_id IS NOT NULL
+    UNION ALL SELECT * FROM unnest($50::uuid[], $51::smallint[], $52::integer[], $53::integer[], $54::integer[])
 ), locked AS MATERIALIZED (
     SELECT s.sku_id FROM stock s JOIN (SELECT DISTINCT sku_id, location_id FROM wished) k
         ON s.sku_id = k.sku_id AND s.location_id = k.location_id
@@ -170,12 +180,14 @@ WITH new AS (
     INSERT INTO events (event_id, order_id, seq, lane, partition, kind, actor, data, occurred_at)
     SELECT n.event_id, order_id, 1, n.lane, n.partition, $2, n.actor, n.data, $1
     FROM new n JOIN written USING (order_id)
-    CROSS JOIN (SELECT CASE WHEN $52 THEN pg_notify('doorstep_events', current_schema()) END) woken
+    CROSS JOIN (SELECT CASE WHEN $3 THEN pg_notify('doorstep_events', current_schema()) END) woken
     ORDER BY n.place
 ), lined AS (
     INSERT INTO order_lines (order_id, line_no, sku_id, ordered, backordered, shortfall, reserved, unit_price_minor,
         tax_minor, discount_minor, routing_kind, kind_reason, instructions)
-    SELECT a.* FROM asked a JOIN written USING (order_id)
+    SELECT order_id, a.line_no, a.sku_id, a.ordered, a.backordered, a.shortfall, a.reserved, a.unit_price_minor,
+        a.tax_minor, a.discount_minor, a.routing_kind, a.kind_reason, a.instructions
+    FROM asked a JOIN written USING (order_id)
 ), claimed AS (
     INSERT INTO reservations (order_id, line_no, sku_id, location_id, claimed, open)
     SELECT w.order_id, w.line_no, w.sku_id, w.location_id, w.quantity, w.quantity FROM wished w JOIN written USING (order_id)

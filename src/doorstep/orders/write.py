@@ -12,6 +12,7 @@ import msgspec
 
 from doorstep import carts, inventory, journal
 from doorstep.db import Tx
+from doorstep.inventory import Claim
 from doorstep.journal import Event
 from doorstep.kit.ids import new_id
 from doorstep.kit.limits import ORDERS_HINTED
@@ -40,15 +41,19 @@ async def insert(tx: Tx, drafts: Sequence[Draft], *, now: datetime) -> dict[UUID
     ordered = sorted(drafts, key=lambda made: (made.channel.channel_id, made.placing.order.number))
     # What carts hold is given back first, then claimed, by any of these orders.
     from_carts = any(made.cart_hold for made in drafts)
-    claims = [] if from_carts else [claim for made in ordered for claim in made.claims]
+    terms, kinds = Alike(), Alike()
+    of_orders = [_order_values(made, now, terms) for made in ordered]
+    claims: list[Claim] = []
+    of_lines = [values for made in ordered for values in _line_values(made, kinds, None if from_carts else claims)]
     try:
         rows = await tx.fetch(
             SQL.place,
-            *(now, Placed.KIND),
-            *_columns([_order_values(made, now) for made in ordered]),
-            *_columns([values for made in ordered for values in _line_values(made)]),
+            *(now, Placed.KIND, len(drafts) <= ORDERS_HINTED or any(made.lane == 0 for made in drafts)),
+            *terms.columns(),
+            *_columns(of_orders),
+            *kinds.columns(),
+            *_columns(of_lines),
             *inventory.columns(claims),
-            len(drafts) <= ORDERS_HINTED or any(made.lane == 0 for made in drafts),
         )
     except asyncpg.DivisionByZeroError:
         raise inventory.ClaimRefused("stock is gone since it was looked at") from None
@@ -82,36 +87,73 @@ def _columns(rows: Sequence[Sequence[object]]) -> list[list[object]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _order_values(made: Draft, now: datetime) -> tuple[object, ...]:
+class Alike:
+    """Rows that come again and again, each kept once."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[Any, ...], int] = {}
+
+    def place(self, row: tuple[Any, ...]) -> int:
+        """Where the row is among those kept, from 1."""
+        return self._places.setdefault(row, len(self._places) + 1)
+
+    def columns(self) -> list[list[Any]]:
+        """Those kept, in their order."""
+        return _columns(list(self._places))
+
+
+def _order_values(made: Draft, now: datetime, terms: Alike) -> tuple[object, ...]:
     order, decision = made.placing.order, made.decided
     customer, address = order.customer, order.ship_to
     event_id, partition = journal.first(made.placing.order_id)
+    told = Placed(short=bool(decision.short), awaited=bool(decision.awaited))
+    alike = (
+        *(made.channel.channel_id, order.service, made.lane, made.on_short, order.currency),
+        *(customer.locale, address.country, made.placing.actor, told),
+    )
     return (
-        *(made.placing.order_id, made.channel.channel_id, order.number, made.placing.fingerprint),
-        *(order.service, made.lane, made.on_short, order.currency, order.total_minor, order.shipping_minor),
-        *(order.discount_minor, order.payment.token, order.payment.authorization_reference),
+        *(terms.place(alike), made.placing.order_id, order.number, made.placing.fingerprint, order.total_minor),
+        *(order.shipping_minor, order.discount_minor, order.payment.token, order.payment.authorization_reference),
         *(
             decision.promised_from or now,
             None if decision.short or made.undated else decision.promised_by,
             stored(decision),
         ),
-        *(len(made.holds), customer.name, customer.email, customer.phone, customer.locale),
-        *(address.name, address.street, address.city, address.region, address.postcode, address.country),
-        *(event_id, partition, made.placing.actor),
-        Placed(short=bool(decision.short), awaited=bool(decision.awaited)),
+        *(len(made.holds), customer.name, customer.email, customer.phone),
+        *(address.name, address.street, address.city, address.region, address.postcode, event_id, partition),
     )
 
 
-def _line_values(made: Draft) -> Iterable[tuple[object, ...]]:
+def _line_values(made: Draft, kinds: Alike, claims: list[Claim] | None) -> Iterable[tuple[object, ...]]:
+    """The lines. The claim of a line that is claimed at one location is with the line; the others go into `claims`."""
     short, later = dict(made.decided.short), made.decided.units_awaited
+    at = _claimed(made, claims)
     for line in made.lines:
-        missing, awaited = short.get(line.line_no, 0), later.get(line.line_no, 0)
-        yield (
-            *(made.placing.order_id, line.line_no, line.product.sku_id, line.line.quantity),
-            *(awaited, missing, line.line.quantity - missing - awaited),
-            *(line.line.unit_price_minor, line.line.tax_minor, line.discount_minor),
-            *(line.kind.routing_kind, line.kind.reason, line.line.instructions.strip()),
+        kind, wanted, no = line.kind, line.line, line.line_no
+        alike = (
+            *(kind.routing_kind, kind.reason, wanted.instructions.strip()),
+            *(later.get(no, 0), short.get(no, 0)),
         )
+        yield (
+            *(kinds.place(alike), made.placing.order_id, no, line.product.sku_id, wanted.quantity),
+            *(wanted.unit_price_minor, wanted.tax_minor, line.discount_minor, at.get(no)),
+        )
+
+
+def _claimed(made: Draft, claims: list[Claim] | None) -> dict[int, int]:
+    """Where a line is claimed, by its number, of those that are at one location."""
+    if claims is None:
+        return {}
+    at: dict[int, int] = {}
+    split = set()
+    for claim in made.claims:
+        if claim.line_no in at:
+            split.add(claim.line_no)
+        at[claim.line_no] = claim.location_id
+    if split:
+        claims += [claim for claim in made.claims if claim.line_no in split]
+        at = {line_no: place for line_no, place in at.items() if line_no not in split}
+    return at
 
 
 async def _insert_rare(tx: Tx, drafts: Sequence[Draft], now: datetime) -> None:
