@@ -87,9 +87,9 @@ SELECT clock_now() AS now, (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM c
 
 -- name: look
 -- All that placing looks at first, in one row, for rows by the hundred cost the driver more than PostgreSQL. The version is the
--- transaction that wrote a product. With what has expired in carts, for whoever claims takes it back.
+-- transaction that wrote a product. With what has expired in carts by that moment, read once, for whoever claims takes it back.
 SELECT t.now, (SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]') FROM channels c) AS channels, p.*, s.*, e.*
-FROM (SELECT clock_now() AS now) t
+FROM (SELECT clock_now() AS now OFFSET 0) t
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(sku_id), '{}') AS sku_ids, coalesce(array_agg(xmin), '{}') AS versions
     FROM products WHERE sku_id = ANY($1)
