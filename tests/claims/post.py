@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -22,7 +23,7 @@ class Door:
 
     def __init__(self, hosts: Sequence[str], key: str) -> None:
         self._hosts, self._key = hosts, key
-        self._free: list[list[Link]] = [[] for _ in hosts]
+        self._free: list[deque[Link]] = [deque() for _ in hosts]  # in turn, so that none rests until the server ends it
         self._next = 0
 
     async def send(self, batch: Sequence[Placing]) -> list[Outcome]:
@@ -32,7 +33,7 @@ class Door:
     async def _one(self, placing: Placing) -> Outcome:
         at = self._next = (self._next + 1) % len(self._hosts)
         free = self._free[at]
-        link = free.pop() if free else await self._open(self._hosts[at])
+        link = free.popleft() if free else await self._open(self._hosts[at])
         status, body = await self._ask(link, placing)
         free.append(link)
         if status < 300:

@@ -131,7 +131,7 @@ TWICE = (
     ),
     Case(
         name="the head of a request has a bound",
-        edits=(code("web/api/protocol.py", "if self._head > HEAD_BYTES:", "if False:"),),
+        edits=(code("web/api/protocol.py", "if self._head > HEAD_BYTES or", "if"),),
         test="tests/web/test_protocol.py::test_a_head_without_end_is_refused",
     ),
     Case(
@@ -139,11 +139,42 @@ TWICE = (
         edits=(
             code(
                 "web/api/protocol.py",
-                "        if not self.transport.is_closing():\n            self._refuse(_TOO_LATE",
-                "        if False:\n            self._refuse(_TOO_LATE",
+                "due = self._since + (KEEP_ALIVE_S if self._head < 0 else HEAD_WITHIN_S)",
+                "due = now + HEAD_WITHIN_S",
             ),
         ),
         test="tests/web/test_protocol.py::test_who_takes_too_long_is_let_go",
+    ),
+    Case(
+        name="a body must come",
+        edits=(code("web/api/protocol.py", "if self._open and not self.flow.read_paused:", "if False:"),),
+        test="tests/web/test_protocol.py::test_a_body_that_never_comes_is_not_waited_for",
+    ),
+    Case(
+        name="what comes behind a body is no header",
+        edits=(
+            code(
+                "web/api/protocol.py",
+                "        if self._head >= 0:\n            super().on_header",
+                "        if True:\n            super().on_header",
+            ),
+        ),
+        test="tests/web/test_protocol.py::test_what_comes_behind_a_chunked_body_is_no_header_and_has_an_end",
+    ),
+    Case(
+        name="a request to upgrade keeps its body",
+        edits=(code("web/api/protocol.py", "if self.parser.should_upgrade():", "if False:"),),
+        test="tests/web/test_protocol.py::test_who_would_rather_speak_http_2_is_answered_in_http_1",
+    ),
+    Case(
+        name="a connection has room for so many requests",
+        edits=(code("web/api/protocol.py", "if len(self.pipeline) >= PIPELINED:", "if False:"),),
+        test="tests/web/test_protocol.py::test_so_many_requests_may_stand_one_behind_the_other_and_no_more",
+    ),
+    Case(
+        name="garbage does not take the answer of the request before it",
+        edits=(code("web/api/protocol.py", "        if not self._free and not broken:\n", "        if False:\n"),),
+        test="tests/web/test_protocol.py::test_garbage_behind_a_request_does_not_take_its_answer",
     ),
     Case(
         name="who does not read is not written to",

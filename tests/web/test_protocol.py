@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from doorstep.kit.limits import HEAD_BYTES, SHORT_BODY_BYTES
+from doorstep.kit.limits import CONNECTIONS_TOLD, HEAD_BYTES, PIPELINED, SHORT_BODY_BYTES
 from doorstep.web.api import place, protocol
 from doorstep.web.api.protocol import Exchange, Protocol
 from tests.support.waiting import eventually
@@ -23,6 +23,7 @@ class App:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.headers: dict[bytes, bytes] = {}
         self.gone = asyncio.Event()
         self.answer = b""
         self.may_answer = asyncio.Event()
@@ -30,6 +31,7 @@ class App:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request."""
+        self.headers = dict(scope["headers"])
         kind = "short" if isinstance(getattr(receive, "__self__", None), Exchange) else "long"
         self.asked.append(kind)
         body, more = b"", True
@@ -102,6 +104,11 @@ class House:
         wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, limit=2**22))
         self._wires.append(wire)
         return wire
+
+    def heard(self) -> bool:
+        """Whether a connection has met what was sent to it."""
+        known = [one for one in self.server.server_state.connections if isinstance(one, Protocol)]
+        return any(one._head > 0 or one._open or one.cycle is not None for one in known)
 
     def at_rest(self) -> bool:
         """Whether all that was sent is answered."""
@@ -263,11 +270,114 @@ async def test_who_does_not_read_is_not_answered_for_ever(house: House) -> None:
 
 async def test_a_head_without_end_is_refused(house: House) -> None:
     wire = await house.call()
-    head = b"POST /v1/orders HTTP/1.1\r\nx: "
-    wire.writer.write(head + b"y" * (HEAD_BYTES + 1 - len(head)))
+    wire.writer.write(b"POST /v1/orders HTTP/1.1\r\nx: ")
+    await eventually(house.heard)
+    wire.writer.write(b"y" * HEAD_BYTES)
     assert (await wire.hear())[0] == "HTTP/1.1 431 Request Header Fields Too Large"
     assert await wire.closed()
     assert house.app.asked == []
+
+
+async def test_what_comes_behind_a_chunked_body_is_no_header_and_has_an_end(house: House) -> None:
+    wire = await house.call()
+    chunked = {"content_length": "", "transfer_encoding": "chunked"}
+    wire.say(LONG, b"2\r\n{}\r\n0\r\nauthorization: Bearer of-another\r\n\r\n", **chunked)
+    assert (await wire.hear())[2] == b"2 {}"
+    assert b"authorization" not in house.app.headers
+    wire.say(LONG, b"2\r\n{}\r\n0\r\nx: ", **chunked)
+    await eventually(lambda: len(house.app.asked) == 2)
+    wire.writer.write(b"y" * (HEAD_BYTES + 1))
+    assert (await wire.hear())[0] == "HTTP/1.1 431 Request Header Fields Too Large"
+    assert await wire.closed()
+
+
+async def test_a_long_body_and_the_beginning_of_the_next_request_are_no_long_head(house: House) -> None:
+    wire = await house.call()
+    whole, start = request(LONG, b"z" * (2 * HEAD_BYTES)), request()[:20]
+    wire.writer.write(whole + start)
+    assert (await wire.hear())[0] == "HTTP/1.1 201 Created"
+    wire.writer.write(request()[20:])
+    assert (await wire.hear())[2] == b"2 {}"
+
+
+@pytest.mark.parametrize("path", [SHORT, LONG])
+@pytest.mark.parametrize("together", [True, False])
+async def test_who_would_rather_speak_http_2_is_answered_in_http_1(house: House, path: str, together: bool) -> None:
+    wire = await house.call()
+    wishes = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "HTTP2_Settings": "AAMAAABkAAQAAP__"}
+    body = b"POST /v1/evil HTTP/1.1\r\n\r\n"
+    head, content = request(path, body, **wishes).split(b"\r\n\r\n", 1)
+    for piece in (head + b"\r\n\r\n" + content,) if together else (head + b"\r\n\r\n", content):
+        wire.writer.write(piece)
+        await eventually(house.heard)
+    assert (await wire.hear())[2] == b"26 " + body[:20]
+    wire.say(path)
+    assert (await wire.hear())[2] == b"2 {}"
+    assert len(house.app.asked) == 2
+
+
+async def test_garbage_behind_a_request_does_not_take_its_answer(house: House) -> None:
+    house.app.may_answer.clear()
+    wire = await house.call()
+    wire.writer.write(request() + b"\0\1\2 garbage\r\n\r\n")
+    await eventually(lambda: house.app.asked == ["short"])
+    house.app.may_answer.set()
+    answer = await wire.hear()
+    assert (answer[0], answer[1]["connection"], answer[2]) == ("HTTP/1.1 201 Created", "close", b"2 {}")
+    assert await wire.closed()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\0\1\2\r\n\r\n",
+        b"CONNECT evil:443 HTTP/1.1\r\nhost: evil:443\r\n\r\n",
+        b"POST /v1/orders HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+        b"POST /v1/orders HTTP/1.1\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}",
+        b"POST /v1/orders HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+    ],
+)
+async def test_what_is_not_http_is_refused(house: House, garbage: bytes) -> None:
+    wire = await house.call()
+    wire.writer.write(garbage)
+    assert (await wire.hear())[0] == "HTTP/1.1 400 Bad Request"
+    assert await wire.closed()
+
+
+async def test_so_many_requests_may_stand_one_behind_the_other_and_no_more(house: House) -> None:
+    house.app.may_answer.clear()
+    wire = await house.call()
+    wire.writer.write(request() * (PIPELINED + 50))
+    await eventually(lambda: house.app.asked == ["short"])
+    house.app.may_answer.set()
+    for _ in range(PIPELINED + 1):
+        assert (await wire.hear())[2] == b"2 {}"
+    assert await wire.closed()
+    assert len(house.app.asked) == PIPELINED + 1
+
+
+@pytest.mark.parametrize("path", [SHORT, LONG])
+async def test_a_body_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(protocol, "BODY_IDLE_S", 0.2)
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.1)
+    async with served() as house:
+        wire = await house.call()
+        wire.writer.write(request(path, b"{}")[:-1])
+        assert (await wire.hear())[0] == "HTTP/1.1 408 Request Timeout"
+        assert await wire.closed()
+        await eventually(lambda: not house.server.server_state.tasks)
+
+
+@pytest.mark.parametrize("more", [b"\r\n", b"\r\n\r\n\r\n"])
+async def test_a_connection_without_a_request_ends(monkeypatch: pytest.MonkeyPatch, more: bytes) -> None:
+    monkeypatch.setattr(protocol, "KEEP_ALIVE_S", 0.2)
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.1)
+    async with served() as house:
+        wire = await house.call()
+        wire.say()
+        assert (await wire.hear())[2] == b"2 {}"
+        wire.writer.write(more)  # which is no request
+        assert await wire.closed()
 
 
 @pytest.mark.parametrize(("said", "heard"), [(b"", b""), (b"POST /v1/or", b"HTTP/1.1 408 Request Timeout")])
@@ -279,7 +389,8 @@ async def test_who_takes_too_long_is_let_go(monkeypatch: pytest.MonkeyPatch, sai
         assert (await kept.hear())[2] == b"2 {}"
         wire = await house.call()
         wire.writer.write(said)
-        assert (await asyncio.wait_for(wire.reader.read(), 5)).startswith(heard)
+        words = await asyncio.wait_for(wire.reader.read(), 5)
+        assert words.partition(b"\r\n")[0] == heard
         kept.say()  # it has said what it wanted in time, and may rest
         assert (await kept.hear())[2] == b"2 {}"
         kept.writer.write(said or b"P")
@@ -301,6 +412,8 @@ async def test_beyond_the_connections_there_is_room_for_requests_are_refused(pat
         assert await outside.closed()
         inside[0].say(path)
         assert (await inside[0].hear())[0] == "HTTP/1.1 201 Created"
+        many = [await house.call() for _ in range(CONNECTIONS_TOLD + 1)]
+        assert await many[-1].closed()  # not even told
 
 
 async def test_what_is_in_flight_is_answered_when_the_server_stops(house: House) -> None:

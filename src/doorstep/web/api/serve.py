@@ -10,8 +10,10 @@ import socket
 import sys
 from contextlib import suppress
 
+import structlog
 import uvicorn
 from litestar import Litestar
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from doorstep import settings as settings_of
@@ -27,10 +29,12 @@ from doorstep.web.api.app import create_app
 from doorstep.web.api.logs import configure
 from doorstep.web.api.protocol import Protocol
 
+log = structlog.get_logger()
+
 _BACKLOG = 2048
 _COLLECT_AFTER = 20_000  # new objects, for the youngest generation: a batch of orders makes a few thousand
-_FILES_BESIDE = 256  # open files that are not connections of clients
-_HUNG_S = 60  # a process in which no thread had a turn for so long is killed and started again
+_FILES_BESIDE = 1_024  # open files that are not connections of clients
+_HUNG_S = 10  # a process in which no thread had a turn for so long is killed and started again
 _STOP_S = 15  # what is in flight may take this long after a stop signal
 
 
@@ -79,12 +83,31 @@ def serve(settings: Settings) -> None:
     )
     sockets = [_listen(settings)]
     if settings.processes > 1:
-        Multiprocess(config, sockets=sockets).run()
+        _Processes(config, sockets=sockets).run()
         return
     # uvicorn raises the signal again that ended it; it has been obeyed then, and that is success.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=sockets)
+
+
+class _Processes(Multiprocess):
+    """uvicorn's processes; of those that die one is told, and whoever comes while they stop is refused at once."""
+
+    def terminate_all(self) -> None:
+        """Stop."""
+        for one in self.sockets:
+            one.close()
+        super().terminate_all()
+
+    def keep_subprocess_alive(self) -> None:
+        """Start again what has died. Ends the program when the application cannot even begin."""
+        before = {process.pid for process in self.processes}
+        super().keep_subprocess_alive()
+        if self.should_exit.is_set() and any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise SystemExit(STARTUP_FAILURE)
+        if before != {process.pid for process in self.processes}:
+            log.warning("server_process_died")
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -100,7 +123,7 @@ def _listen(settings: Settings) -> socket.socket:
 
 def _connections() -> int:
     """How many clients may be connected to a process: as many as we want, or as the system lets us."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = CONNECTIONS + _FILES_BESIDE if hard == resource.RLIM_INFINITY else min(hard, CONNECTIONS + _FILES_BESIDE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, files), hard))
     return max(1, files - _FILES_BESIDE)
