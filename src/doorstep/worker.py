@@ -133,7 +133,7 @@ class BrandWorker:
             self._placed.set()
             async with self.brand.reading() as connection:
                 self._courtesy.saw(await connection.fetchval(JOURNAL_SQL.told_so_far, orders.Placed.KIND))
-        return given + await self.reactor.run_once(express_only=resting)
+        return given + await self.reactor.run_once(express_only=resting, burst=self._courtesy.burst())
 
     async def look(self) -> int:
         """One round of the reactions that come later, beside the others; in a burst of orders, one a minute.

@@ -115,3 +115,20 @@ async def test_in_a_burst_jobs_have_one_turn_after_each_round_of_reactions(
         for _ in range(2):
             await worker.take_up()
     assert express_only == [False, True, False, True]
+
+
+async def test_in_a_burst_rounds_of_reactions_are_small(
+    brand: Brand, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = BrandWorker(brand, (), (), {})
+    bursts: list[bool] = []
+
+    async def react(**how: bool) -> int:
+        bursts.append(how["burst"])
+        return 0
+
+    monkeypatch.setattr(worker.reactor, "run_once", react)
+    await worker.turn()
+    Shop(worker._courtesy, clock).sells(BURST_ORDERS_PER_S + 10, 3)
+    await worker.turn()
+    assert bursts == [False, True]

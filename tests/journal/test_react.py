@@ -13,7 +13,7 @@ import asyncpg
 from doorstep.db import Tx
 from doorstep.journal import Reaction, Reactor, Recorded, give_positions, retry_parked
 from doorstep.kit.ids import new_id
-from doorstep.kit.limits import PARTITIONS
+from doorstep.kit.limits import EVENTS_IN_BURST, PARTITIONS, REACTIONS_AT_ONCE
 from doorstep.worker import BrandWorker
 from tests.journal.conftest import Happened, Journal
 from tests.races.watch import running
@@ -205,6 +205,24 @@ async def test_a_reaction_that_is_new_starts_with_what_happens_from_now_on(journ
     while await reactor.run_once():
         pass
     assert seen == ["after"]
+
+
+async def test_in_a_burst_a_round_is_a_few_small_batches_of_standard_orders_and_all_of_express_ones(
+    journal: Journal,
+) -> None:
+    express, standard = await journal.order(lane=0), await journal.order()
+    names = [f"test.{number}" for number in range(REACTIONS_AT_ONCE + 2)]
+    many = [Reaction(name=name, kinds=(Happened.KIND,), handler=journal.note) for name in names]
+    reactor = Reactor(journal.brand, many)
+    await reactor.prepare()
+    for order_id in (standard, express):
+        await journal.tell(order_id, *[f"{number:02}" for number in range(EVENTS_IN_BURST + 5)])
+    await give_positions(journal.brand)
+    assert await reactor.run_once(burst=True) == len(many) * (EVENTS_IN_BURST + 5)
+    assert await journal.noted(standard) == []
+    rounds = [await reactor.run_once(burst=True) for _ in range(5)]
+    assert rounds[0] == REACTIONS_AT_ONCE * EVENTS_IN_BURST
+    assert sum(rounds) == len(many) * (EVENTS_IN_BURST + 5)  # those furthest behind come first: nobody waits for ever
 
 
 async def test_a_batch_in_hand_is_left_alone_by_other_workers(journal: Journal) -> None:

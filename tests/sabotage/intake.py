@@ -194,6 +194,12 @@ TWICE = (
         test="tests/web/test_protocol.py::test_beyond_the_connections_there_is_room_for_requests_are_refused",
     ),
     Case(
+        name="in a burst, a round of reactions is small",
+        edits=(code("journal/react.py", "begun_within_s=0.0, most=EVENTS_IN_BURST", "begun_within_s=0.0"),),
+        test="tests/journal/test_react.py::"
+        "test_in_a_burst_a_round_is_a_few_small_batches_of_standard_orders_and_all_of_express_ones",
+    ),
+    Case(
         name="intake: who hangs up loses their place",
         edits=(code("web/api/place.py", "if not intake.behind:", "if True:"),),
         test=f"{_ROUTE}test_who_hangs_up_while_much_waits_loses_their_place",

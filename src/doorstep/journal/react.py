@@ -21,6 +21,7 @@ from doorstep.journal.append import SQL
 from doorstep.journal.model import Event, Reaction, Recorded, decode
 from doorstep.kit.limits import (
     EVENTS_GATHERED,
+    EVENTS_IN_BURST,
     EVENTS_PER_REACTION,
     EVENTS_SHARED,
     PARTITIONS,
@@ -48,17 +49,22 @@ class Reactor:
         async with self._brand.transaction() as tx:
             await tx.execute(SQL.ensure_cursors, list(self._reactions), PARTITIONS)
 
-    async def run_once(self, *, express_only: bool = False) -> int:
+    async def run_once(self, *, express_only: bool = False, burst: bool = False) -> int:
         """One batch of every reaction that has something to do, express lane first; returns the number of events.
 
         Looks again once the express lane had anything: standard never goes in front of express, and a round of it is
-        short, for the next one looks for express orders first. What comes `later` has a round of its own.
+        short, for the next one looks for express orders first; in a `burst` it is a few small batches, those furthest
+        behind. What comes `later` has a round of its own.
         """
         batches = _together(await self._due(later=False))
         express = [batch for batch in batches if batch[0][1] == 0]
         standard = [] if express_only else batches[len(express) :]
         done = await self._side_by_side(express)
-        return done or await self._side_by_side(standard, begun_within_s=STANDARD_ROUND_S)
+        if done:
+            return done
+        if burst:
+            return await self._side_by_side(standard, begun_within_s=0.0, most=EVENTS_IN_BURST)
+        return await self._side_by_side(standard, begun_within_s=STANDARD_ROUND_S)
 
     async def run_later(self) -> int:
         """One batch of every reaction that comes `later` and has something to do; returns the number of events.
@@ -73,7 +79,11 @@ class Reactor:
         return [cursor for cursor in due if self._reactions[cursor["reaction"]].later == later]
 
     async def _side_by_side(
-        self, batches: Sequence[tuple[tuple[str, int], Sequence[int]]], *, begun_within_s: float = math.inf
+        self,
+        batches: Sequence[tuple[tuple[str, int], Sequence[int]]],
+        *,
+        begun_within_s: float = math.inf,
+        most: int = EVENTS_PER_REACTION,
     ) -> int:
         """Reactions do not wait for one another: while the database works for one, another one computes.
 
@@ -88,7 +98,7 @@ class Reactor:
                 if begun >= REACTIONS_AT_ONCE and time.monotonic() > until:
                     return 0
                 begun += 1
-                return await self._batch(self._reactions[name], lane, partitions)
+                return await self._batch(self._reactions[name], lane, partitions, most)
 
         work = [batch(name, lane, partitions) for (name, lane), partitions in batches]
         done = await asyncio.gather(*work, return_exceptions=True)  # all have ended before the next round begins
@@ -104,7 +114,7 @@ class Reactor:
             assert row is not None
             return dict(row)
 
-    async def _batch(self, reaction: Reaction, lane: int, partitions: Sequence[int]) -> int:
+    async def _batch(self, reaction: Reaction, lane: int, partitions: Sequence[int], most: int) -> int:
         try:
             async with self._brand.transaction() as tx:
                 taken = await tx.fetch(SQL.take_cursors, reaction.name, lane, partitions)
@@ -114,7 +124,7 @@ class Reactor:
                     [cursor["partition"] for cursor in taken],
                     [cursor["position"] for cursor in taken],
                     list(reaction.kinds),
-                    EVENTS_GATHERED if reaction.later else EVENTS_PER_REACTION,
+                    EVENTS_GATHERED if reaction.later else most,
                     reaction.name,
                 )
                 if not rows:

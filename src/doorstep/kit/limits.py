@@ -40,6 +40,7 @@ LEVELS_TOLD = 5_000  # events in one transaction of the watch over stock levels
 
 EVENTS_PER_RELAY = 2_000
 EVENTS_PER_REACTION = 200
+EVENTS_IN_BURST = 20  # likewise, of standard orders, while many are placed: what placing waits for is short
 EVENTS_GATHERED = 5_000  # in one transaction of a reaction that reads each order once, however many events it has
 LATER_WAITS_S = 60.0  # so long it waits in a burst of orders
 GATHERING_S = 2.0  # from one of its rounds to the next, while there is much to do
