@@ -1,4 +1,4 @@
-"""How much is measured: the normal form in about twenty minutes, the quick form in about two, the smoke in seconds."""
+"""How much is measured: the normal form in about twenty minutes, the quick form in about five, the smoke in seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import msgspec
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Runs and seconds. `warm_s`: until a server process has met most products and the workers have noticed the burst.
-    `scan_s`: each setting once; `open_s`: the open loop; `copies`: of all orders, for part g."""
+    `scan_s`: each setting once; `open_s`: the open loop; `copies`: of all orders, for part g.
+    """
 
     name: str
     rounds: int

@@ -57,7 +57,7 @@ def _start(dsn: str, log: Path, first: str) -> tuple[subprocess.Popen[bytes], in
             )
         until = monotonic() + START_WITHIN_S
         while monotonic() < until and process.poll() is None:
-            if _answers(port):
+            if answers(port):
                 return process, port
             try:
                 process.wait(0.05)
@@ -75,7 +75,8 @@ def free_port() -> int:
         return port
 
 
-def _answers(port: int) -> bool:
+def answers(port: int) -> bool:
+    """Whether a server is there and well."""
     try:
         with socket.create_connection(("127.0.0.1", port), 1.0) as link:
             link.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -20,7 +20,7 @@ from doorstep import settings as settings_of
 from doorstep.journal import Reaction
 from doorstep.journal.model import reactions
 from doorstep.journey import JOURNEY
-from doorstep.kit.limits import CONNECTIONS, KEEP_ALIVE_S
+from doorstep.kit.limits import CONNECTIONS
 from doorstep.orders import Intake
 from doorstep.orders.queue import Room
 from doorstep.outside import close_ports, make_ports
@@ -62,6 +62,7 @@ def build() -> Litestar:
 def serve(settings: Settings) -> None:
     """Serve until a signal says stop; what is in flight is finished. Settings reach the processes by environment."""
     os.environ.update(settings_of.environment(settings))
+    configure(settings)  # of this process, which tells of the others
     config = uvicorn.Config(
         "doorstep.web.api.serve:build",
         factory=True,
@@ -77,7 +78,6 @@ def serve(settings: Settings) -> None:
         log_level="warning",
         backlog=_BACKLOG,
         limit_concurrency=_connections() + 1,  # the first that is too many
-        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=_STOP_S,
         timeout_worker_healthcheck=_HUNG_S,
     )
